@@ -1,0 +1,49 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build -t speechclip-search .                       on a CPU
+#   docker build --target gpu -t speechclip-search:gpu .      on an NVIDIA GPU (to run: the NVIDIA container toolkit)
+
+ARG PYTHON=3.11
+
+FROM python:${PYTHON}-slim-bookworm AS base
+ENV PYTHONUNBUFFERED=1
+
+# Dependencies come before the source, so that a change of source does not install them again.
+FROM base AS build
+ENV UV_CACHE_DIR=/var/cache/uv UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy VIRTUAL_ENV=/opt/speechclip
+RUN pip install --no-cache-dir "uv>=0.9,<1" && uv venv "$VIRTUAL_ENV"
+WORKDIR /src
+COPY pyproject.toml constraints.txt ./
+
+FROM build AS build-cpu
+RUN --mount=type=cache,target=/var/cache/uv \
+    uv pip install --torch-backend=cpu --constraint constraints.txt --requirements pyproject.toml --extra cpu
+COPY . .
+RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
+
+FROM build AS build-gpu
+RUN --mount=type=cache,target=/var/cache/uv \
+    uv pip install --constraint constraints.txt --requirements pyproject.toml --extra gpu
+COPY . .
+RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
+
+FROM base AS runtime
+RUN useradd --create-home --uid 10001 speechclip && install --directory --owner=speechclip /data
+COPY docker/healthcheck.py /usr/local/lib/speechclip/healthcheck.py
+ENV PATH=/opt/speechclip/bin:$PATH SPEECHCLIP_DATA=/data SPEECHCLIP_HOST=0.0.0.0
+USER speechclip
+WORKDIR /data
+VOLUME /data
+EXPOSE 8000
+# The first start computes the vectors of the default collections.
+HEALTHCHECK --interval=30s --timeout=6s --start-period=180s --retries=3 \
+    CMD ["python", "/usr/local/lib/speechclip/healthcheck.py"]
+ENTRYPOINT ["speechclip"]
+CMD ["serve"]
+
+FROM runtime AS gpu
+COPY --from=build-gpu /opt/speechclip /opt/speechclip
+
+# Last, so that a build without --target makes this one.
+FROM runtime AS cpu
+COPY --from=build-cpu /opt/speechclip /opt/speechclip

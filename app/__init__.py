@@ -1,0 +1,1 @@
+"""The service: HTTP, the page and the command line."""

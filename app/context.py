@@ -1,0 +1,147 @@
+"""What every request gets: an id, safe headers, a line in the log, and a readable error whatever happens inside."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import MEDIA_TYPE, framework_kind, problem, problem_of_status
+from app.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+access = logging.getLogger("app.access")
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
+
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; "
+    "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SAFE_HEADERS = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class RequestContext:
+    """The outermost middleware: no exception and no plain-text error of the framework gets past it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        try:
+            await self.app(exchange.scope, receive, exchange.send)
+        # The last place where an unplanned exception can still become an answer.
+        except Exception as error:
+            logger.exception("unplanned exception", extra={"request_id": exchange.request_id})
+            await exchange.fail(error)
+        finally:
+            self._note(exchange)
+
+    def _note(self, exchange: _Exchange) -> None:
+        seconds = time.perf_counter() - exchange.started_at
+        route, status = exchange.route, exchange.status or 0
+        method = exchange.method if exchange.method in METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status)).inc()
+        if status >= 400:
+            self._metrics.refusals.labels(exchange.code or framework_kind(status).code).inc()
+        level = logging.DEBUG if route in QUIET_ROUTES else logging.INFO
+        fields = {
+            "method": exchange.method,
+            # Without the query string: it is nobody's business but the sender's.
+            "path": exchange.scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "request_id": exchange.request_id,
+        }
+        if exchange.code:
+            fields["code"] = exchange.code
+        access.log(level, "request", extra=fields)
+
+
+class _Exchange:
+    """One request and what has been answered to it so far."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.started_at = time.perf_counter()
+        self.method: str = scope["method"]
+        given = Headers(scope=scope).get("x-request-id", "")
+        self.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        # HEAD is GET whose body stays here, on every path.
+        method = "GET" if self.method == "HEAD" else self.method
+        state = {**scope.get("state", {}), "request_id": self.request_id}
+        self.scope: Scope = {**scope, "method": method, "state": state}
+        self.status: int | None = None
+        self._send = send
+        self._replaced = False
+
+    @property
+    def route(self) -> str:
+        """The template of the path, such as ``/search/{collection}``: few of them, whatever is asked for."""
+        return str(getattr(self.scope.get("route"), "path", "unmatched"))
+
+    @property
+    def code(self) -> str | None:
+        code = self.scope["state"].get("problem_code")
+        return None if code is None else str(code)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        elif message["type"] == "http.response.body" and not self._replaced:
+            await self._send({**message, "body": b""} if self.method == "HEAD" else message)
+
+    async def fail(self, error: Exception) -> None:
+        """Answer with `error`, unless an answer is on its way already: then only its end can be kept back."""
+        if self.status is not None:
+            raise ConnectionAbortedError("the answer broke off") from error
+        self.scope["state"]["problem_code"] = "internal"
+        await problem(error, path=self.scope["path"], request_id=self.request_id)(self.scope, _nothing, self.send)
+
+    async def _start(self, message: Message) -> None:
+        status = self.status = message["status"]
+        headers = MutableHeaders(raw=list(message.get("headers", ())))
+        if status >= 400 and headers.get("content-type") != MEDIA_TYPE:
+            self._replaced = True
+            await self._send_plain_error(status, headers)
+            return
+        self._make_safe(headers)
+        await self._send({**message, "headers": headers.raw})
+
+    async def _send_plain_error(self, status: int, headers: MutableHeaders) -> None:
+        """An error that some part of the framework wrote as plain text, in our own shape."""
+        response = problem_of_status(status, path=self.scope["path"], request_id=self.request_id)
+        for name in ("allow", "content-range", "connection"):
+            if name in headers:
+                response.headers[name] = headers[name]
+        self._make_safe(response.headers)
+        body = b"" if self.method == "HEAD" else bytes(response.body)
+        await self._send({"type": "http.response.start", "status": status, "headers": response.raw_headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+    def _make_safe(self, headers: MutableHeaders) -> None:
+        headers["X-Request-ID"] = self.request_id
+        for name, value in SAFE_HEADERS.items():
+            headers.setdefault(name, value)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,116 @@
+"""A query becomes a vector: decoded, encoded, or looked up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine import Kind, Payload
+from app.errors import InvalidParameter
+from app.images import decode_image
+from app.metrics import Metrics, Stage
+from app.pools import BoundedPool
+from app.schemas import KeywordQuery, MediaQuery, QueryInfo
+from app.state import Loaded, State
+from models.audio import decode
+
+T = TypeVar("T")
+
+Vector = NDArray[np.float32]
+
+
+@dataclass
+class Stopwatch:
+    """Seconds that one query spent in each stage."""
+
+    metrics: Metrics
+    started_at: float = field(default_factory=time.perf_counter)
+    seconds: dict[Stage, float] = field(default_factory=dict)
+
+    def note(self, stage: Stage, seconds: float) -> None:
+        self.seconds[stage] = seconds
+        self.metrics.observe(stage, seconds)
+
+    def milliseconds(self) -> dict[str, float]:
+        """Of every stage, with 0 for those that were not needed; ends the time in total."""
+        self.note("total", time.perf_counter() - self.started_at)
+        stages: tuple[Stage, ...] = ("decode", "queue", "encode", "search", "total")
+        return {stage: round(1000 * self.seconds.get(stage, 0.0), 2) for stage in stages}
+
+    async def run(self, stage: Stage, pool: BoundedPool, work: Callable[[], T]) -> T:
+        """Run blocking work and count its own time, without the wait for a thread."""
+        result, seconds = await pool.run(_timed, work)
+        self.note(stage, seconds)
+        return result
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A query's vector, (E,) float32 of unit length, and what was understood of the query."""
+
+    vector: Vector
+    info: QueryInfo
+
+
+async def embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch) -> Embedded:
+    """The vector of audio, an image or a text."""
+    if query.audio is not None:
+        work = partial(decode, query.audio.data, max_seconds=state.settings.max_seconds)
+        wave = await watch.run("decode", state.decoding, work)
+        vector = await _encode(loaded, "speech", wave.samples, watch)
+        return Embedded(vector, _info("audio", wave.format, round(wave.seconds, 3), wave.truncated))
+    if query.image is not None:
+        image, name = await watch.run("decode", state.decoding, partial(decode_image, query.image.data))
+        return Embedded(await _encode(loaded, "image", image, watch), _info("image", name))
+    return Embedded(await _encode(loaded, "text", query.text or "", watch), _info("text"))
+
+
+async def find_vector(state: State, loaded: Loaded, query: KeywordQuery, target: str, watch: Stopwatch) -> Embedded:
+    """The vector to search collection `target` with: the caller's own, a record's, or that of media."""
+    if query.vector is not None:
+        return Embedded(_unit(query.vector, loaded.engine.encoder.dim), _info("vector"))
+    if query.id is not None:
+        look_up = partial(_stored, loaded, query.collection or target, query.id)
+        return Embedded(await state.searching.run(look_up), _info("id"))
+    return await embed(state, loaded, query, watch)
+
+
+async def _encode(loaded: Loaded, kind: Kind, payload: Payload, watch: Stopwatch) -> Vector:
+    encoded = await loaded.engine.encode(kind, payload)
+    watch.note("queue", encoded.queue_s)
+    watch.note("encode", encoded.encode_s)
+    return encoded.vector
+
+
+def _stored(loaded: Loaded, collection: str, id: str) -> Vector:
+    source = loaded.catalogue.get(collection)
+    source.require(loaded.engine.encoder.fingerprint)
+    return source.vector(id)
+
+
+def _unit(numbers: list[float], dim: int) -> Vector:
+    if len(numbers) != dim:
+        raise InvalidParameter(f"vector: has {len(numbers)} numbers, but those of this model have {dim}")
+    wide = np.asarray(numbers, dtype=np.float64)
+    largest = np.abs(wide).max()
+    if largest == 0:
+        raise InvalidParameter("vector: is all zeros, and points nowhere")
+    # First into [-1, 1], so that the squares of huge or tiny numbers neither overflow nor vanish.
+    wide = wide / largest
+    unit: Vector = (wide / np.linalg.norm(wide)).astype(np.float32)
+    return unit
+
+
+def _info(kind: str, format: str | None = None, seconds: float | None = None, truncated: bool = False) -> QueryInfo:
+    return QueryInfo.model_validate({"kind": kind, "format": format, "seconds": seconds, "truncated": truncated})
+
+
+def _timed(work: Callable[[], T]) -> tuple[T, float]:
+    started_at = time.perf_counter()
+    return work(), time.perf_counter() - started_at

@@ -1,0 +1,158 @@
+"""The thread that owns the encoder: it takes what waits, encodes it together, and answers each query by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from app.errors import Draining, EncodingFailed, Overloaded
+from app.metrics import Metrics
+
+if TYPE_CHECKING:
+    # Not at run time: the module brings torch, which the service loads in the background only.
+    from models.encoder import Encoder
+
+logger = logging.getLogger(__name__)
+
+Kind = Literal["speech", "image", "text"]
+Payload = NDArray[np.float32] | Image | str
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One query's vector, (E,) float32 of unit length, and the seconds it waited and the encoder took."""
+
+    vector: NDArray[np.float32]
+    queue_s: float
+    encode_s: float
+
+
+@dataclass(frozen=True)
+class _Job:
+    kind: Kind
+    payload: Payload
+    answer: Future[Encoded] = field(default_factory=Future)
+    queued_at: float = field(default_factory=time.monotonic)
+
+
+class Engine:
+    """Encodes queries of many requests in micro-batches of one kind, first come, first served.
+
+    A query whose future was cancelled is skipped. When a batch fails, its queries are tried once more, each alone, so
+    that one bad query harms nobody else's.
+    """
+
+    def __init__(self, encoder: Encoder, metrics: Metrics, *, max_batch: int, max_queue: int) -> None:
+        self.encoder = encoder
+        self._metrics, self._max_batch, self._max_queue = metrics, max_batch, max_queue
+        self._jobs: deque[_Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, kind: Kind, payload: Payload) -> Future[Encoded]:
+        """Queue one query: a waveform (time,), an image or a text. Raises `Overloaded` or `Draining`."""
+        with self._changed:
+            if self._closing:
+                raise Draining
+            if len(self._jobs) >= self._max_queue:
+                self._forget_cancelled()
+            if len(self._jobs) >= self._max_queue:
+                raise Overloaded
+            job = _Job(kind, payload)
+            self._jobs.append(job)
+            self._metrics.queued.set(len(self._jobs))
+            self._changed.notify()
+        return job.answer
+
+    async def encode(self, kind: Kind, payload: Payload) -> Encoded:
+        """Like `submit`, and wait; cancelling the wait cancels the query."""
+        return await asyncio.wrap_future(self.submit(kind, payload))
+
+    def close(self, timeout_s: float) -> None:
+        """Take nothing new, encode what waits, and stop; after `timeout_s` whatever still waits is given up."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(timeout_s)
+        with self._changed:
+            for job in self._jobs:
+                job.answer.cancel()
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            started = [job for job in batch if job.answer.set_running_or_notify_cancel()]
+            self._metrics.skipped.inc(len(batch) - len(started))
+            if started:
+                self._answer(started)
+
+    def _next_batch(self) -> list[_Job]:
+        """The oldest query, and those behind it that can go with it; empty when the engine is to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._closing)
+            batch: list[_Job] = []
+            others: deque[_Job] = deque()
+            while self._jobs:
+                job = self._jobs.popleft()
+                fits = not batch or (job.kind == batch[0].kind and len(batch) < self._max_batch)
+                (batch if fits else others).append(job)
+            self._jobs = others
+            self._metrics.queued.set(len(self._jobs))
+            return batch
+
+    def _answer(self, batch: Sequence[_Job]) -> None:
+        started_at = time.monotonic()
+        self._metrics.batch_size.observe(len(batch))
+        try:
+            vectors = self._encode(batch[0].kind, [job.payload for job in batch])
+        # An encoder may fail in any way at all, and its thread must outlive that.
+        except Exception as error:
+            self._failed(batch, error)
+            return
+        encode_s = time.monotonic() - started_at
+        for job, vector in zip(batch, vectors, strict=True):
+            job.answer.set_result(Encoded(vector, started_at - job.queued_at, encode_s))
+
+    def _failed(self, batch: Sequence[_Job], error: Exception) -> None:
+        if len(batch) == 1:
+            logger.error("the encoder failed on one query", exc_info=error)
+            batch[0].answer.set_exception(EncodingFailed("The model could not encode this query."))
+            return
+        logger.warning("the encoder failed on a batch; its queries are tried alone", extra={"batch": len(batch)})
+        for job in batch:
+            self._answer([job])
+
+    def _encode(self, kind: Kind, payloads: Sequence[Payload]) -> NDArray[np.float32]:
+        vectors = _embed(self.encoder, kind, payloads)
+        if vectors.shape != (len(payloads), self.encoder.dim) or not np.isfinite(vectors).all():
+            raise EncodingFailed(f"the encoder gave {vectors.shape} for {len(payloads)} x {self.encoder.dim}")
+        return vectors
+
+    def _forget_cancelled(self) -> None:
+        waiting = deque(job for job in self._jobs if not job.answer.cancelled())
+        self._metrics.skipped.inc(len(self._jobs) - len(waiting))
+        self._jobs = waiting
+
+
+def _embed(encoder: Encoder, kind: Kind, payloads: Sequence[Payload]) -> NDArray[np.float32]:
+    if kind == "speech":
+        return encoder.embed_speech([wave for wave in payloads if isinstance(wave, np.ndarray)]).vectors
+    if kind == "image":
+        return encoder.embed_images([image for image in payloads if isinstance(image, Image)])
+    return encoder.embed_texts([text for text in payloads if isinstance(text, str)])

@@ -1,0 +1,214 @@
+"""One table, exception -> status and code, and the one shape every error has: ``application/problem+json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import NamedTuple
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+
+from index import errors as index_errors
+from models import errors as model_errors
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ServiceError(Exception):
+    """A refusal of the service itself; the message is written for the person who sent the request."""
+
+    def __init__(self, detail: str, *, errors: Sequence[Mapping[str, object]] = (), retry_after_s: int | None = None):
+        super().__init__(detail)
+        self.errors = errors
+        self.retry_after_s = retry_after_s
+
+
+class Malformed(ServiceError):
+    """The request cannot be read at all."""
+
+
+class BodyTimeout(ServiceError):
+    """The body did not arrive in time."""
+
+
+class BodyTooLarge(ServiceError):
+    """More bytes than the service takes."""
+
+
+class UnsupportedMedia(ServiceError):
+    """A body of a type, or an image in a format, that the service does not read."""
+
+
+class InvalidParameter(ServiceError):
+    """Readable, but with a value that makes no sense."""
+
+
+class MediaNotFound(ServiceError):
+    """The record has no file that could be served."""
+
+
+class Overloaded(ServiceError):
+    """More work than the machine can carry."""
+
+    def __init__(self, detail: str = "The service has more queries than it can carry; try again in a moment."):
+        super().__init__(detail, retry_after_s=1)
+
+
+class NotReady(ServiceError):
+    """The model or the collections are still being loaded, or could not be."""
+
+    def __init__(self, detail: str, *, progress: Mapping[str, object] | None = None):
+        super().__init__(detail, retry_after_s=2)
+        self.progress = progress
+
+
+class Draining(ServiceError):
+    """The service is about to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("The service is stopping and takes no new queries.", retry_after_s=5)
+
+
+class DeadlineExceeded(ServiceError):
+    """The answer took longer than the service allows itself."""
+
+
+class ClientGone(ServiceError):
+    """Nobody is waiting for the answer any more."""
+
+
+class EncodingFailed(ServiceError):
+    """The model broke on a query that it should have been able to encode."""
+
+
+class ProblemKind(NamedTuple):
+    """What an exception is over HTTP."""
+
+    status: int
+    code: str
+    title: str
+
+
+MOST_DETAILS = 20
+INTERNAL = ProblemKind(500, "internal", "The service made a mistake")
+CLIENT_GONE_STATUS = 499
+
+PROBLEMS: Mapping[type[Exception], ProblemKind] = {
+    Malformed: ProblemKind(400, "malformed", "The request cannot be read"),
+    BodyTimeout: ProblemKind(408, "request_timeout", "The body did not arrive in time"),
+    BodyTooLarge: ProblemKind(413, "body_too_large", "The body is too large"),
+    UnsupportedMedia: ProblemKind(415, "unsupported_media", "This type of content is not read here"),
+    InvalidParameter: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    RequestValidationError: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    MediaNotFound: ProblemKind(404, "media_not_found", "There is no file behind this record"),
+    Overloaded: ProblemKind(429, "overloaded", "Too much work at the moment"),
+    NotReady: ProblemKind(503, "not_ready", "The service is not ready yet"),
+    Draining: ProblemKind(503, "draining", "The service is stopping"),
+    DeadlineExceeded: ProblemKind(504, "deadline_exceeded", "The answer took too long"),
+    ClientGone: ProblemKind(CLIENT_GONE_STATUS, "client_gone", "The client went away"),
+    EncodingFailed: ProblemKind(500, "encoding_failed", "The model failed on this query"),
+    model_errors.AudioError: ProblemKind(415, "unsupported_media", "The audio cannot be read"),
+    model_errors.SilentAudio: ProblemKind(422, "silent_audio", "There is no sound in the audio"),
+    model_errors.AudioTooShort: ProblemKind(422, "audio_too_short", "The audio is too short"),
+    model_errors.AudioTooLong: ProblemKind(422, "audio_too_long", "The audio is too long"),
+    model_errors.NonFiniteAudio: ProblemKind(422, "non_finite_audio", "The audio holds samples that are no numbers"),
+    model_errors.ImageError: ProblemKind(415, "unsupported_media", "The image cannot be read"),
+    index_errors.CollectionNotFound: ProblemKind(404, "collection_not_found", "There is no such collection"),
+    index_errors.InvalidName: ProblemKind(404, "collection_not_found", "There is no such collection"),
+    index_errors.ItemNotFound: ProblemKind(404, "item_not_found", "There is no such item"),
+    index_errors.ModelMismatch: ProblemKind(409, "model_mismatch", "The collection was made with another model"),
+    index_errors.CollectionDamaged: ProblemKind(503, "collection_damaged", "The collection is damaged"),
+    index_errors.CollectionError: ProblemKind(503, "collection_unavailable", "The collection cannot be used now"),
+}
+
+# Refusals of the framework: paths, methods, bodies of forms.
+FRAMEWORK: Mapping[int, ProblemKind] = {
+    400: PROBLEMS[Malformed],
+    404: ProblemKind(404, "not_found", "There is nothing at this path"),
+    405: ProblemKind(405, "method_not_allowed", "This path does not take this method"),
+    416: ProblemKind(416, "range_not_satisfiable", "The file has no such range"),
+}
+
+
+def kind_of(error: Exception) -> ProblemKind:
+    """The row of the table for `error`; an exception that nobody planned for is an internal mistake."""
+    if isinstance(error, HTTPException):
+        return framework_kind(error.status_code)
+    return next((PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS), INTERNAL)
+
+
+def framework_kind(status: int) -> ProblemKind:
+    """The row for a bare HTTP status."""
+    if status in FRAMEWORK:
+        return FRAMEWORK[status]
+    phrase = HTTPStatus(status).phrase
+    return ProblemKind(status, phrase.lower().replace(" ", "_").replace("'", ""), phrase)
+
+
+def problem(error: Exception, *, path: str, request_id: str) -> JSONResponse:
+    """The answer to a request that ended in `error`."""
+    kind = kind_of(error)
+    body: dict[str, object] = {
+        "type": f"/docs#{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": _detail(error, kind),
+        "instance": path,
+        "code": kind.code,
+        "request_id": request_id,
+    }
+    if errors := _errors(error):
+        body["errors"] = errors
+    if isinstance(error, NotReady) and error.progress is not None:
+        body["progress"] = error.progress
+    return JSONResponse(body, kind.status, _headers(error), MEDIA_TYPE)
+
+
+def problem_of_status(status: int, *, path: str, request_id: str) -> JSONResponse:
+    """The answer where only a bare HTTP status is known."""
+    return problem(HTTPException(status), path=path, request_id=request_id)
+
+
+async def problem_handler(request: Request, error: Exception) -> JSONResponse:
+    """What FastAPI calls for every exception of the table."""
+    request.state.problem_code = kind_of(error).code
+    return problem(error, path=request.url.path, request_id=request.state.request_id)
+
+
+def details_of(error: ValidationError | RequestValidationError, *where: str) -> list[dict[str, object]]:
+    """Pydantic's findings as ``{"field", "detail"}``; the refused values themselves are left out."""
+    return [
+        {"field": ".".join(str(part) for part in (*where, *found["loc"])), "detail": found["msg"]}
+        for found in error.errors()[:MOST_DETAILS]
+    ]
+
+
+def _detail(error: Exception, kind: ProblemKind) -> str:
+    if kind is INTERNAL:
+        return "The service made a mistake; its log says more under this request_id."
+    if isinstance(error, RequestValidationError):
+        return "; ".join(f"{found['field']}: {found['detail']}" for found in details_of(error))
+    if isinstance(error, HTTPException):
+        return f"{kind.title}." if error.detail == HTTPStatus(error.status_code).phrase else error.detail
+    return str(error) or kind.title
+
+
+def _errors(error: Exception) -> Sequence[Mapping[str, object]]:
+    if isinstance(error, RequestValidationError):
+        return details_of(error)
+    return error.errors if isinstance(error, ServiceError) else ()
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, HTTPException) and error.headers:
+        headers |= error.headers
+    if "GET" in (allowed := headers.get("Allow", "")):
+        headers["Allow"] = f"{allowed}, HEAD"
+    if isinstance(error, ServiceError) and error.retry_after_s is not None:
+        headers["Retry-After"] = str(error.retry_after_s)
+    return headers

@@ -1,0 +1,83 @@
+"""The application, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from app.context import RequestContext
+from app.errors import PROBLEMS, problem_handler
+from app.limits import BodyLimits
+from app.metrics import Metrics
+from app.openapi import openapi_of
+from app.routes import collections, operations, pages, search
+from app.settings import Settings
+from app.startup import Startup
+from app.state import State
+from index.store import Store
+
+if TYPE_CHECKING:
+    from models.encoder import Encoder
+
+DESCRIPTION = (
+    "Say what you are looking for, and get the nearest images, captions and keywords. "
+    "The speech is never transcribed: it goes straight into the space that images and texts share."
+)
+
+
+def create_app(settings: Settings, encoder: Encoder | None = None, store: Store | None = None) -> FastAPI:
+    """The service. Without an encoder it loads `settings.model` and makes the default collections, in the background.
+
+    It listens at once; `/readyz` says when queries are answered.
+    """
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = app.state.service = State(settings, metrics)
+        startup = Startup(state, encoder, store)
+        startup.begin()
+        try:
+            yield
+        finally:
+            state.readiness.drain()
+            await asyncio.to_thread(startup.stop)
+            await asyncio.to_thread(state.close)
+
+    app = FastAPI(
+        title="SpeechCLIP Search",
+        version=operations.service_version(),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would repeat whatever host the request claims.
+        redirect_slashes=False,
+    )
+    _add_routes(app)
+    for kind in (*PROBLEMS, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, problem_handler)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimits, settings=settings, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics)
+    app.openapi = openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way
+    return app
+
+
+def drain(app: FastAPI) -> None:
+    """Say from now on that the service is stopping; what runs is answered still."""
+    if (state := getattr(app.state, "service", None)) is not None:
+        state.readiness.drain()
+
+
+def _add_routes(app: FastAPI) -> None:
+    for routes in (search.router, collections.router, operations.router):
+        app.include_router(routes)
+        app.include_router(routes, prefix="/v1", include_in_schema=False)
+    app.include_router(pages.router)

@@ -1,0 +1,116 @@
+"""What `/openapi.json` says that cannot be read off the handlers: the ways to send a query, and the problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from app.errors import FRAMEWORK, INTERNAL, MEDIA_TYPE, PROBLEMS, ProblemKind
+from app.schemas import EmbedQuery, KeywordQuery, MediaQuery, Problem, SearchQuery
+
+REF = "#/components/schemas/{model}"
+PROBLEM_REF = {"$ref": REF.format(model=Problem.__name__)}
+BINARY = {"type": "string", "format": "binary"}
+SHAPES = (SearchQuery, KeywordQuery, EmbedQuery, Problem)
+
+QUERY_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
+
+Json = dict[str, Any]
+
+
+def problem_kinds() -> list[ProblemKind]:
+    """Every code once, by status; where it has several titles, all of them."""
+    titles: dict[tuple[int, str], list[str]] = {}
+    for status, code, title in sorted({*PROBLEMS.values(), *FRAMEWORK.values(), INTERNAL}):
+        titles.setdefault((status, code), []).append(title)
+    return [ProblemKind(status, code, "; ".join(several)) for (status, code), several in titles.items()]
+
+
+def problem_responses(statuses: Iterable[int]) -> dict[int | str, Json]:
+    """The problems of a route, for FastAPI's `responses`."""
+    return {status: _problem_response(status) for status in statuses}
+
+
+def query_request(shape: type[MediaQuery]) -> Json:
+    """The body of a query in its three forms, and the parameters of the query string, for `openapi_extra`."""
+    properties = shape.model_json_schema(ref_template=REF)["properties"]
+    options = {name: properties[name] for name in sorted(shape.options())}
+    return {
+        "requestBody": {
+            "required": True,
+            "description": "One query, in any of three forms: a multipart form with one file, the bytes of a file, "
+            f"or JSON with exactly one of {', '.join(sorted(shape.sources()))}. "
+            "What a file is, is read from its bytes.",
+            "content": {
+                "multipart/form-data": {"schema": _form(options)},
+                "audio/*": {"schema": BINARY},
+                "image/*": {"schema": BINARY},
+                "application/octet-stream": {"schema": BINARY},
+                "application/json": {"schema": {"$ref": REF.format(model=shape.__name__)}},
+            },
+        },
+        "parameters": [_parameter(name, schema) for name, schema in options.items()],
+    }
+
+
+def openapi_of(app: FastAPI) -> Callable[[], Json]:
+    """The function that FastAPI calls for `/openapi.json`; the document is made once."""
+
+    def document() -> Json:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    return document
+
+
+def _document(app: FastAPI) -> Json:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        servers=[
+            {"url": "/", "description": "Always the newest version."},
+            {"url": "/v1", "description": "The same handlers, for programs that want their version in the path."},
+        ],
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    _, definitions = models_json_schema([(shape, "validation") for shape in SHAPES], ref_template=REF)
+    schemas |= definitions["$defs"]
+    document["x-problems"] = [kind._asdict() for kind in problem_kinds()]
+    return document
+
+
+def _problem_response(status: int) -> Json:
+    kinds = [kind for kind in problem_kinds() if kind.status == status]
+    response: Json = {
+        "description": "; ".join(f"`{kind.code}`: {kind.title}" for kind in kinds),
+        "content": {MEDIA_TYPE: {"schema": PROBLEM_REF}},
+    }
+    if status in (429, 503):
+        response["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+    return response
+
+
+def _form(options: Json) -> Json:
+    file = {"type": "string", "format": "binary"}
+    files = {
+        "file": {**file, "description": "Audio or an image."},
+        "audio": {**file, "description": "Audio, whatever its first bytes look like."},
+        "image": {**file, "description": "An image, whatever its first bytes look like."},
+    }
+    one_file = [{"required": [name]} for name in files]
+    return {"type": "object", "properties": {**files, **options}, "oneOf": one_file, "additionalProperties": False}
+
+
+def _parameter(name: str, schema: Json) -> Json:
+    parameter: Json = {"name": name, "in": "query", "required": False, "schema": schema}
+    if schema.get("type") == "array":
+        parameter |= {"style": "form", "explode": False}
+    return parameter

@@ -1,0 +1,253 @@
+// The page: one query at a time, asked of three collections at once.
+
+import { Problem, patientRequest, request } from "./api.js";
+import { byId, make, say } from "./dom.js";
+import { fromFile, fromSpeech, fromText, toRequest } from "./query.js";
+import { Readiness } from "./readiness.js";
+import { nameOf, showCaptions, showImages, showKeywords, showNote, showTimings } from "./results.js";
+import { SpeakButton } from "./speak.js";
+import { Viewer } from "./viewer.js";
+import { Player } from "./wave.js";
+
+const TITLE = document.title;
+const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
+
+const limits = { maxSeconds: 30, maxBytes: 10 * 1024 * 1024 };
+let controller = new AbortController();
+/** @type {import("./query.js").Query | null} */
+let asked = null;
+/** @type {Player | null} */
+let player = null;
+
+const readiness = new Readiness(showReadiness);
+const viewer = new Viewer(searchWithPicture);
+const speak = new SpeakButton({
+  limit: () => limits.maxSeconds,
+  onStart: () => { controller.abort(); showBusy(false); hideProblem(); player?.audio.pause(); },
+  onRecording: (recording) => ask(fromSpeech(recording)),
+  onProblem: (message) => showProblem(message, "", false),
+  onStatus: (text) => say(byId("status"), text),
+});
+
+/** Asks everything about one query; an older one is given up. @param {import("./query.js").Query} query */
+async function ask(query) {
+  controller.abort();
+  controller = new AbortController();
+  const { signal } = controller;
+  asked = query;
+  hideProblem();
+  if (query.blob?.size === 0) return refuse(new Problem("empty"));
+  showQuery(query);
+  if (query.blob?.size > limits.maxBytes) return refuse(new Problem("body_too_large", bytesText(limits.maxBytes)));
+  showBusy(true, "Searching…");
+  const outcomes = await Promise.allSettled(Object.keys(PANELS).map((panel) => askPanel(panel, query, signal)));
+  if (signal.aborted) return;
+  showBusy(false);
+  showOutcome(outcomes);
+}
+
+/** @param {keyof typeof PANELS} panel */
+async function askPanel(panel, query, signal) {
+  const outcome = await patientRequest(PANELS[panel], { ...toRequest(query), signal }, {
+    onWait: (seconds) => showBusy(true, `The service is busy. Trying again in ${Math.ceil(seconds)} s…`),
+    untilReady: async (waiting) => {
+      showBusy(true, "Your query is kept until the service is ready…");
+      await readiness.untilReady(waiting);
+      showBusy(true, "Searching…");
+    },
+  });
+  if (!signal.aborted) showAnswer(panel, outcome.answer, outcome.roundTrip);
+  return outcome;
+}
+
+function showAnswer(panel, answer, roundTrip) {
+  document.body.dataset.view = "results";
+  byId("results").hidden = byId("results").inert = false;
+  if (panel === "images") {
+    showImages(answer, (index) => viewer.open(answer, index));
+    showTimings(answer.timings_ms, roundTrip);
+  } else {
+    (panel === "captions" ? showCaptions : showKeywords)(answer, searchText);
+  }
+}
+
+function showOutcome(outcomes) {
+  const answered = outcomes.find((outcome) => outcome.status === "fulfilled");
+  if (!answered) return refuse(outcomes[0].reason);
+  outcomes.forEach((outcome, index) => {
+    if (outcome.status === "rejected") showNote(Object.keys(PANELS)[index], outcome.reason.message);
+  });
+  const { answer, roundTrip } = answered.value;
+  const first = answer.results?.[0];
+  const count = byId("images").children.length;
+  const cut = answer.query?.truncated ? " The sound broke off; what arrived was used." : "";
+  const found = first ? `${count} images in ${Math.round(roundTrip)} ms. Nearest: ${nameOf(first)}.` : "Nothing found.";
+  say(byId("status"), found + cut);
+}
+
+/** No answer at all: older results stay, but out of reach, so that nobody takes them for the answer. */
+function refuse(error) {
+  showBusy(false);
+  byId("results").inert = true;
+  byId("timings").hidden = true;
+  if (error.code === "unreachable") readiness.watch();
+  const { message, detail } = error instanceof Problem ? error : new Problem("page", String(error));
+  showProblem(message, detail, error.code !== "empty");
+}
+
+/** What was asked, to be seen or heard again. */
+function showQuery(query) {
+  player?.close();
+  player = null;
+  byId("query").hidden = false;
+  byId("timings").hidden = true;
+  document.title = query.kind === "speech" ? TITLE : `${query.name} – ${TITLE}`;
+  const content = byId("query-content");
+  if (query.kind === "text") {
+    content.replaceChildren(named("You asked for", query.name));
+  } else if (query.kind === "image") {
+    content.replaceChildren(thumbnail(query.blob), named("A picture", query.name));
+  } else {
+    player = new Player(query.blob, query.name);
+    content.replaceChildren(player.button, player.canvas, player.label);
+    player.load(query.blob);
+  }
+}
+
+const named = (what, name) => make("p", "query-name", make("small", "", what), make("strong", "", name));
+
+function thumbnail(blob) {
+  const image = make("img");
+  image.alt = "";
+  image.src = URL.createObjectURL(blob);
+  for (const event of ["load", "error"]) image.addEventListener(event, () => URL.revokeObjectURL(image.src));
+  image.addEventListener("error", () => image.remove());
+  return image;
+}
+
+/** @param {boolean} busy @param {string} text */
+function showBusy(busy, text = "") {
+  byId("results").setAttribute("aria-busy", String(busy));
+  byId("status").toggleAttribute("data-busy", busy);
+  say(byId("status"), text);
+}
+
+function showProblem(message, detail, canRetry) {
+  say(byId("problem-title"), message);
+  say(byId("problem-detail"), detail);
+  byId("again").hidden = !canRetry;
+  byId("problem").hidden = false;
+}
+
+function hideProblem() {
+  byId("problem").hidden = true;
+}
+
+const STATES = {
+  starting: "Getting ready",
+  ready: "Ready",
+  failed: "Not started",
+  draining: "Stopping",
+  unreachable: "Not reachable",
+};
+
+/** @param {import("./readiness.js").State} state */
+function showReadiness(state, detail, progress) {
+  byId("service").dataset.state = state;
+  say(byId("service-text"), STATES[state]);
+  byId("starting").hidden = state !== "starting" && state !== "failed";
+  byId("starting-progress").hidden = state === "failed";
+  say(byId("starting-text"), detail || "Getting ready…");
+  if (progress === null) byId("starting-progress").removeAttribute("value");
+  else byId("starting-progress").value = progress;
+  if (state === "ready") learnLimits();
+}
+
+/** The service's own limits and the name of its model; without them the usual ones stand. */
+async function learnLimits() {
+  try {
+    const info = await request("info");
+    limits.maxSeconds = info.limits?.max_seconds ?? limits.maxSeconds;
+    limits.maxBytes = info.limits?.max_body_bytes ?? limits.maxBytes;
+    say(byId("service-text"), info.model ? `Ready · ${info.model.name}` : "Ready");
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+  }
+}
+
+const bytesText = (bytes) => `At most ${(bytes / 1024 / 1024).toFixed(0)} MB.`;
+
+function searchText(text) {
+  byId("text").value = text;
+  ask(fromText(text));
+}
+
+async function searchWithPicture(url, name) {
+  try {
+    const response = await fetch(url);
+    ask(fromFile(await response.blob(), name));
+  } catch {
+    refuse(new Problem("unreachable"));
+  }
+}
+
+function searchFile(files) {
+  speak.cancel();
+  if (files.length) ask(fromFile(files[0], files[0].name));
+}
+
+function bindControls() {
+  byId("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = byId("text").value.trim();
+    if (text) searchText(text);
+    else byId("text").focus();
+  });
+  byId("examples").addEventListener("click", (event) => {
+    const chip = event.target.closest("button");
+    if (chip) searchText(chip.textContent);
+  });
+  byId("choose").addEventListener("click", () => byId("file").click());
+  byId("file").addEventListener("change", () => {
+    searchFile([...byId("file").files]);
+    byId("file").value = "";
+  });
+  byId("again").addEventListener("click", () => ask(asked));
+  byId("dismiss").addEventListener("click", hideProblem);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !byId("viewer").open) giveUp();
+  });
+}
+
+function giveUp() {
+  const recording = speak.cancel();
+  const searching = byId("status").hasAttribute("data-busy");
+  controller.abort();
+  if (recording || searching) showBusy(false, "Cancelled");
+}
+
+function bindDropping() {
+  const dragging = (on) => document.body.toggleAttribute("data-dragging", on);
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    dragging(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) dragging(false);
+  });
+  document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    dragging(false);
+    searchFile([...event.dataTransfer.files]);
+  });
+  document.addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length) searchFile([...event.clipboardData.files]);
+  });
+}
+
+bindControls();
+bindDropping();
+readiness.watch();

@@ -1,0 +1,36 @@
+// What is asked: speech, a sound, a picture or text, always in the same shape.
+
+import { essence } from "./recorder.js";
+
+const IMAGE_NAME = /\.(png|jpe?g|webp|gif|bmp|avif|heic|svg)$/i;
+
+/**
+ * @typedef {object} Query
+ * @property {"speech" | "audio" | "image" | "text"} kind
+ * @property {string} name what to call it on the page
+ * @property {Blob} [blob] @property {string} [type] media type of the blob
+ */
+
+/** @param {Blob} blob a recording @returns {Query} */
+export const fromSpeech = (blob) => ({ kind: "speech", name: "What you said", blob, type: blob.type || "audio/webm" });
+
+/** @param {string} text @returns {Query} */
+export const fromText = (text) => ({ kind: "text", name: text });
+
+/** @param {Blob} blob @param {string} name @returns {Query} */
+export function fromFile(blob, name) {
+  const type = essence(blob.type);
+  const kind = type.startsWith("image/") || IMAGE_NAME.test(name) ? "image" : "audio";
+  // Recordings often call themselves films, or nothing at all: then the service looks at the bytes.
+  return { kind, name, blob, type: /^(audio|image)\//.test(type) ? type : "application/octet-stream" };
+}
+
+/** @param {Query} query @returns {RequestInit} */
+export function toRequest(query) {
+  if (query.kind === "text") {
+    return post("application/json", JSON.stringify({ text: query.name }));
+  }
+  return post(query.type, query.blob);
+}
+
+const post = (type, body) => ({ method: "POST", headers: { "Content-Type": type }, body });

@@ -1,0 +1,147 @@
+// The round button: press and speak, press again or fall silent to end; or hold it while speaking.
+
+import { byId, say } from "./dom.js";
+import { MicrophoneError, Recorder, obstacle } from "./recorder.js";
+import { Meter } from "./wave.js";
+
+const HOLD_MS = 500;
+const CLICK_AFTER_RELEASE_MS = 400;
+const SHORTEST_S = 0.3;
+// A recorder ends a little late, and the service counts every sample.
+const MARGIN_S = 0.5;
+
+const STATUS = {
+  idle: "",
+  asking: "Allow the microphone, then speak",
+  recording: "Listening. It ends by itself when you fall silent",
+  held: "Listening. Let go when you are done",
+};
+const LABELS = { idle: "Speak", asking: "Cancel", recording: "Stop and search" };
+
+export class SpeakButton {
+  #phase = "idle";
+  #pressedAt = 0;
+  #releasedAt = -Infinity;
+  #holding = false;
+
+  /**
+   * @param {{limit: () => number, onStart: () => void, onRecording: (recording: Blob) => void,
+   *   onProblem: (message: string) => void, onStatus: (text: string) => void}} options limit in seconds
+   */
+  constructor(options) {
+    this.options = options;
+    this.button = byId("speak");
+    this.voice = this.button.closest(".voice");
+    this.meter = new Meter(byId("meter"));
+    this.#bindPointer();
+    this.#bindKeys();
+    window.addEventListener("pagehide", () => this.cancel());
+    if (obstacle()) options.onStatus(`${obstacle()} You can type, or choose a file.`);
+  }
+
+  /** Forgets a recording that is being made. @returns {boolean} whether there was one */
+  cancel() {
+    if (this.#phase === "idle") return false;
+    this.recorder.cancel();
+    this.#enter("idle");
+    return true;
+  }
+
+  #bindPointer() {
+    this.button.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      this.button.setPointerCapture(event.pointerId);
+      this.#press();
+    });
+    this.button.addEventListener("pointerup", () => this.#release());
+    this.button.addEventListener("pointercancel", () => this.#release());
+    this.button.addEventListener("contextmenu", (event) => event.preventDefault());
+    // Screen readers send a click alone; after a pointer it only repeats what was already done.
+    this.button.addEventListener("click", () => {
+      if (performance.now() - this.#releasedAt > CLICK_AFTER_RELEASE_MS) this.#toggle();
+    });
+  }
+
+  #bindKeys() {
+    document.addEventListener("keydown", (event) => {
+      if (!this.#isSpeakKey(event)) return;
+      event.preventDefault();
+      if (!event.repeat) this.#press();
+    });
+    document.addEventListener("keyup", (event) => {
+      if (!this.#isSpeakKey(event)) return;
+      event.preventDefault();
+      this.#release();
+    });
+  }
+
+  /** Space anywhere but in another control, Enter on the button itself. */
+  #isSpeakKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.target === this.button) return event.key === " " || event.key === "Enter";
+    return event.key === " " && !event.target.closest?.("button, a, input, select, textarea, summary, dialog, audio");
+  }
+
+  #press() {
+    this.#holding = this.#phase === "idle";
+    this.#pressedAt = performance.now();
+    this.#toggle();
+  }
+
+  #release() {
+    this.#releasedAt = performance.now();
+    const held = this.#holding && this.#releasedAt - this.#pressedAt > HOLD_MS;
+    this.#holding = false;
+    if (held && this.#phase === "recording") this.recorder.stop();
+    else if (this.#phase === "recording") this.options.onStatus(STATUS.recording);
+  }
+
+  #toggle() {
+    if (this.#phase === "idle") this.#start();
+    else if (this.#phase === "asking" || this.seconds < SHORTEST_S) this.cancel();
+    else this.recorder.stop();
+  }
+
+  async #start() {
+    this.options.onStart();
+    this.#enter("asking");
+    const recorder = new Recorder({
+      limit: this.options.limit() - MARGIN_S,
+      onTick: (level, seconds) => this.#tick(level, seconds),
+      onSettled: () => { if (!this.#holding) recorder.stop(); },
+      onEnd: (recording) => {
+        this.#enter("idle");
+        this.options.onRecording(recording);
+      },
+    });
+    this.recorder = recorder;
+    try {
+      await recorder.start();
+      if (!recorder.cancelled) this.#enter("recording");
+    } catch (error) {
+      recorder.cancel();
+      if (this.recorder !== recorder || this.#phase === "idle") return;
+      this.#enter("idle");
+      this.options.onProblem(error instanceof MicrophoneError ? error.message : `Recording failed: ${error.message}`);
+    }
+  }
+
+  #enter(phase) {
+    this.#phase = phase;
+    this.seconds = 0;
+    this.voice.dataset.phase = phase;
+    say(byId("speak-label"), LABELS[phase]);
+    say(byId("elapsed"), "");
+    this.meter.clear();
+    this.options.onStatus(STATUS[phase === "recording" && this.#holding ? "held" : phase]);
+  }
+
+  #tick(level, seconds) {
+    this.seconds = seconds;
+    this.meter.push(level);
+    this.button.style.setProperty("--level", level.toFixed(3));
+    say(byId("elapsed"), `${clock(seconds)} / ${clock(this.options.limit())}`);
+  }
+}
+
+const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;

@@ -1,0 +1,144 @@
+// Sound drawn as bars: the level while someone speaks, and a recording that can be played again.
+
+const BAR = 3;
+const GAP = 2;
+
+/** Bars of the last seconds, newest on the right. */
+export class Meter {
+  #levels = [];
+
+  /** @param {HTMLCanvasElement} canvas */
+  constructor(canvas) {
+    this.canvas = canvas;
+    // Drawn again whenever its size or its colours change.
+    new ResizeObserver(() => this.draw()).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  clear() {
+    this.#levels = [];
+    this.draw();
+  }
+
+  /** @param {number} level 0..1 */
+  push(level) {
+    this.#levels.push(level);
+    this.draw();
+  }
+
+  draw() {
+    const count = barCount(this.canvas);
+    this.#levels = this.#levels.slice(-count);
+    drawBars(this.canvas, [...Array(count - this.#levels.length).fill(0), ...this.#levels]);
+  }
+}
+
+/** A button and a waveform that play one recording. */
+export class Player {
+  /** @param {Blob} blob @param {string} name */
+  constructor(blob, name) {
+    this.url = URL.createObjectURL(blob);
+    this.audio = new Audio(this.url);
+    this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("aria-hidden", "true");
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    this.label = document.createElement("span");
+    this.label.className = "seconds";
+    this.button = playButton(this.audio, name);
+    this.samples = null;
+    this.peaks = [];
+    this.seconds = 0;
+    this.audio.addEventListener("timeupdate", () => this.draw());
+    this.audio.addEventListener("play", () => this.#follow());
+  }
+
+  /** Reads the sound to draw it; where that fails the button still plays. @param {Blob} blob */
+  async load(blob) {
+    try {
+      const buffer = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(await blob.arrayBuffer());
+      this.seconds = buffer.duration;
+      this.samples = buffer.getChannelData(0);
+      this.peaks = [];
+    } catch {
+      this.samples = null;
+    }
+    this.draw();
+  }
+
+  draw() {
+    const played = this.seconds && !this.audio.ended ? this.audio.currentTime / this.seconds : 0;
+    const count = barCount(this.canvas);
+    if (this.peaks.length !== count) this.peaks = this.samples ? peaks(this.samples, count) : Array(count).fill(0);
+    drawBars(this.canvas, this.peaks, played);
+    this.label.textContent = this.seconds ? `${this.seconds.toFixed(1)} s` : "";
+  }
+
+  /** Stops and lets go of the recording. */
+  close() {
+    this.audio.pause();
+    URL.revokeObjectURL(this.url);
+  }
+
+  #follow() {
+    this.draw();
+    if (!this.audio.paused) requestAnimationFrame(() => this.#follow());
+  }
+}
+
+const PLAY = "M8 5.5v13l11-6.5z";
+const PAUSE = "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z";
+
+/** A round button that plays and pauses. @param {HTMLAudioElement} audio @param {string} name */
+export function playButton(audio, name) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "play";
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("viewBox", "0 0 24 24");
+  icon.setAttribute("aria-hidden", "true");
+  const path = icon.appendChild(document.createElementNS(icon.namespaceURI, "path"));
+  button.append(icon);
+  const show = () => {
+    path.setAttribute("d", audio.paused ? PLAY : PAUSE);
+    button.setAttribute("aria-label", `${audio.paused ? "Play" : "Pause"}: ${name}`);
+  };
+  for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, show);
+  audio.addEventListener("error", () => { button.hidden = true; });
+  button.addEventListener("click", () => {
+    // A pause that comes early rejects this too; a real failure has its own event.
+    if (audio.paused) audio.play().catch(() => {});
+    else audio.pause();
+  });
+  show();
+  return button;
+}
+
+const barCount = (canvas) => Math.max(1, Math.floor(canvas.clientWidth / (BAR + GAP)));
+
+/** @param {Float32Array} samples @param {number} count @returns {number[]} the loudest of each part, 0..1 */
+function peaks(samples, count) {
+  const size = Math.max(1, Math.floor(samples.length / count));
+  const loudest = Array.from({ length: count }, (_, bar) => {
+    const part = samples.subarray(bar * size, (bar + 1) * size);
+    return part.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0);
+  });
+  const highest = Math.max(...loudest, 0.02);
+  return loudest.map((peak) => peak / highest);
+}
+
+function drawBars(canvas, heights, played = 1) {
+  const scale = window.devicePixelRatio || 1;
+  const { clientWidth: width, clientHeight: height } = canvas;
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const context = canvas.getContext("2d");
+  context.scale(scale, scale);
+  context.fillStyle = getComputedStyle(canvas).color;
+  heights.forEach((value, index) => {
+    const bar = Math.max(BAR, value * height);
+    context.globalAlpha = played > 0 && index / heights.length > played ? 0.35 : 1;
+    context.beginPath();
+    context.roundRect(index * (BAR + GAP), (height - bar) / 2, BAR, bar, BAR / 2);
+    context.fill();
+  });
+}

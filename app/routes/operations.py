@@ -1,0 +1,81 @@
+"""`/livez`, `/readyz`, `/info` and `/metrics`: for those who run the service."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import APIRouter, Request, Response
+
+from app.metrics import CONTENT_TYPE
+from app.openapi import problem_responses
+from app.routes.collections import describe_all
+from app.routes.search import REVISION_CHARACTERS
+from app.schemas import MAX_TOP_K, Alive, FullModelInfo, InfoResponse, Limits, Ready
+from app.state import Loaded, State, state_of
+
+DISTRIBUTION = "speechclip-search"
+
+router = APIRouter(tags=["operations"])
+
+
+def service_version() -> str:
+    """Of the installed distribution."""
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0"
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def livez() -> Alive:
+    """Always, while the process answers at all; the model is not asked."""
+    return Alive(status="alive")
+
+
+@router.get("/readyz", summary="Are queries answered?", responses=problem_responses((503,)))
+async def readyz(request: Request) -> Ready:
+    """Yes, once the collections are open and a real utterance has gone through the model, until the service stops."""
+    state_of(request).loaded()
+    return Ready(status="ready")
+
+
+@router.get("/info", summary="What is running here")
+async def info(request: Request) -> InfoResponse:
+    """The version, the model, the collections and the limits; model and collections are there once it has started."""
+    state = state_of(request)
+    loaded = state.partial if state.readiness.phase in ("ready", "draining") else None
+    return InfoResponse(
+        name=DISTRIBUTION,
+        version=service_version(),
+        status=state.readiness.phase,
+        model=_model(loaded) if loaded else None,
+        collections=describe_all(loaded) if loaded else [],
+        limits=_limits(state),
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="Numbers for Prometheus",
+    response_class=Response,
+    responses={200: {"description": "Prometheus' text format.", "content": {"text/plain": {}}}},
+)
+async def metrics(request: Request) -> Response:
+    """Requests, refusals by code, and histograms of the seconds in each stage."""
+    return Response(state_of(request).metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _model(loaded: Loaded) -> FullModelInfo:
+    encoder = loaded.engine.encoder
+    revision = encoder.fingerprint[:REVISION_CHARACTERS]
+    return FullModelInfo(name=encoder.name, revision=revision, dim=encoder.dim, fingerprint=encoder.fingerprint)
+
+
+def _limits(state: State) -> Limits:
+    settings = state.settings
+    return Limits(
+        max_body_bytes=settings.max_body_bytes,
+        max_seconds=settings.max_seconds,
+        max_top_k=MAX_TOP_K,
+        deadline_s=settings.deadline_s,
+    )

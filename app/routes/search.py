@@ -1,0 +1,224 @@
+"""`/search/...`, `/keywords` and `/embed`: one query in, the nearest records or a vector out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, TypeVar
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel
+
+from app.embedding import Embedded, Stopwatch, Vector, embed, find_vector
+from app.errors import ClientGone, DeadlineExceeded
+from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
+from app.queries import read_query
+from app.schemas import (
+    CollectionInfo,
+    EmbedQuery,
+    EmbedResponse,
+    EmbedTimings,
+    Keyword,
+    KeywordQuery,
+    KeywordsResponse,
+    MediaQuery,
+    ModelInfo,
+    Result,
+    SearchQuery,
+    SearchResponse,
+    Timings,
+)
+from app.state import Loaded, State, state_of
+from index.collection import Collection
+from index.ranking import Hit
+
+KEYWORDS = "keywords"
+REVISION_CHARACTERS = 12
+SCORE_DIGITS = 6
+
+router = APIRouter(tags=["search"])
+
+T = TypeVar("T")
+Q = TypeVar("Q", bound=MediaQuery)
+
+
+class _Call:
+    """One query on its way: who asks, of what, and how long it has taken."""
+
+    def __init__(self, request: Request, state: State, loaded: Loaded) -> None:
+        self.state, self.loaded = state, loaded
+        self.request_id: str = request.state.request_id
+        self.watch = Stopwatch(state.metrics)
+        encoder = loaded.engine.encoder
+        self.model = ModelInfo(name=encoder.name, revision=encoder.fingerprint[:REVISION_CHARACTERS], dim=encoder.dim)
+
+
+@router.post(
+    "/search/images",
+    summary="Find images",
+    response_model=SearchResponse,
+    responses=problem_responses(QUERY_PROBLEMS),
+    openapi_extra=query_request(SearchQuery),
+)
+async def search_images(request: Request) -> Response:
+    """The images nearest to what was said, shown or typed."""
+    return await _answer(request, SearchQuery, partial(_search, "images"))
+
+
+@router.post(
+    "/search/captions",
+    summary="Find captions",
+    response_model=SearchResponse,
+    responses=problem_responses(QUERY_PROBLEMS),
+    openapi_extra=query_request(SearchQuery),
+)
+async def search_captions(request: Request) -> Response:
+    """The captions nearest to what was said, shown or typed."""
+    return await _answer(request, SearchQuery, partial(_search, "captions"))
+
+
+@router.post(
+    "/search/{collection}",
+    summary="Find records of any collection",
+    response_model=SearchResponse,
+    responses=problem_responses(QUERY_PROBLEMS),
+    openapi_extra=query_request(SearchQuery),
+)
+async def search(request: Request, collection: Annotated[str, Path(description="Its name.")]) -> Response:
+    """The records of a collection nearest to what was said, shown or typed."""
+    return await _answer(request, SearchQuery, partial(_search, collection))
+
+
+@router.post(
+    "/keywords",
+    summary="Find keywords",
+    response_model=KeywordsResponse,
+    responses=problem_responses(QUERY_PROBLEMS),
+    openapi_extra=query_request(KeywordQuery),
+)
+async def keywords(request: Request) -> Response:
+    """The keywords nearest to what was said, from the collection `keywords`; the speech is not transcribed."""
+    return await _answer(request, KeywordQuery, _keywords)
+
+
+@router.post(
+    "/embed",
+    summary="Get a vector",
+    response_model=EmbedResponse,
+    responses=problem_responses(QUERY_PROBLEMS),
+    openapi_extra=query_request(EmbedQuery),
+)
+async def embed_query(request: Request) -> Response:
+    """The unit vector of audio, an image or a text, in the space that all of them share."""
+    return await _answer(request, EmbedQuery, _embed)
+
+
+async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
+    embedded, collection, hits = await _nearest(name, call, query)
+    vectors = await call.state.searching.run(_vectors, collection, hits) if "vector" in query.include else {}
+    results = [
+        _result(hit, rank, query, vectors.get(hit.record.id)) for rank, hit in enumerate(hits, start=query.offset + 1)
+    ]
+    return SearchResponse(
+        results=results,
+        query=embedded.info,
+        model=call.model,
+        collection=_describe(collection),
+        timings_ms=Timings.model_validate(call.watch.milliseconds()),
+        request_id=call.request_id,
+    )
+
+
+async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
+    embedded, collection, hits = await _nearest(KEYWORDS, call, query)
+    found = [
+        Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
+        for rank, hit in enumerate(hits, start=query.offset + 1)
+    ]
+    return KeywordsResponse(
+        keywords=found,
+        query=embedded.info,
+        model=call.model,
+        collection=_describe(collection),
+        timings_ms=Timings.model_validate(call.watch.milliseconds()),
+        request_id=call.request_id,
+    )
+
+
+async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:
+    embedded = await embed(call.state, call.loaded, query, call.watch)
+    return EmbedResponse(
+        vector=embedded.vector.tolist(),
+        query=embedded.info,
+        model=call.model,
+        timings_ms=EmbedTimings.model_validate(call.watch.milliseconds()),
+        request_id=call.request_id,
+    )
+
+
+async def _nearest(name: str, call: _Call, query: KeywordQuery) -> tuple[Embedded, Collection, list[Hit]]:
+    """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
+    collection = await call.state.searching.run(call.loaded.catalogue.get, name)
+    collection.require(call.loaded.engine.encoder.fingerprint)
+    embedded = await find_vector(call.state, call.loaded, query, name, call.watch)
+    look = partial(_look, collection, embedded.vector, query)
+    return embedded, collection, await call.watch.run("search", call.state.searching, look)
+
+
+def _look(collection: Collection, vector: Vector, query: KeywordQuery) -> list[Hit]:
+    hits = collection.search(vector[None, :], query.offset + query.top_k)[0][query.offset :]
+    return [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
+
+
+def _vectors(collection: Collection, hits: list[Hit]) -> dict[str, list[float]]:
+    return {hit.record.id: collection.vector(hit.record.id).tolist() for hit in hits}
+
+
+def _result(hit: Hit, rank: int, query: SearchQuery, vector: list[float] | None) -> Result:
+    """Fields that were not asked for stay unset, and so stay out of the answer."""
+    record = hit.record
+    asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": vector}
+    return Result.model_validate(
+        {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
+        | {name: value for name, value in asked.items() if name in query.include}
+    )
+
+
+def _describe(collection: Collection) -> CollectionInfo:
+    return CollectionInfo(name=collection.name, version=collection.version, count=collection.count)
+
+
+async def _answer(
+    request: Request, shape: type[Q], handle: Callable[[_Call, Q], Coroutine[None, None, BaseModel]]
+) -> Response:
+    """Read the query, and answer it within the deadline and only as long as somebody waits for the answer."""
+    state = state_of(request)
+    loaded = state.loaded()
+    query = await read_query(request, shape)
+    answer = await _while_wanted(request, handle(_Call(request, state, loaded), query), state.settings.deadline_s)
+    return Response(answer.model_dump_json(exclude_unset=True), media_type="application/json")
+
+
+async def _while_wanted(request: Request, work: Coroutine[None, None, T], deadline_s: float) -> T:
+    """The result of the work; it is cancelled, down to its place in the queue, when the client goes or time is up."""
+    working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        if leaving.done():
+            raise ClientGone("The client went away before the answer was there.")
+        raise DeadlineExceeded(f"There was no answer within {deadline_s:g} s.")
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+async def _left(request: Request) -> None:
+    """Returns when the client has closed the connection; the body has been read, so nothing else can come."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,55 @@
+"""What an operator can set, each by an environment variable with the prefix ``SPEECHCLIP_``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+def default_data() -> Path:
+    """The user's own data folder, by the platform's custom (``~/.local/share/speechclip-search`` on Linux)."""
+    return platformdirs.user_data_path("speechclip-search", appauthor=False)
+
+
+class Settings(BaseSettings):
+    """One value of each is fixed for the life of the process."""
+
+    model_config = SettingsConfigDict(env_prefix="SPEECHCLIP_", validate_default=True, frozen=True)
+
+    model: str = Field("nano", description="Name of a model that ships with the project, or a model folder.")
+    data: Path = Field(default_factory=default_data, description="Folder of the collections.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
+    workers: int = Field(1, description="Always 1: one process owns the model.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    max_body_bytes: int = Field(10 * MIB, ge=1024, description="Largest request body.")
+    max_buffered_bytes: int = Field(160 * MIB, ge=1024, description="Largest sum of all bodies held at one time.")
+    body_timeout_s: float = Field(30.0, gt=0, description="A body must have arrived completely after so long.")
+    max_seconds: float = Field(30.0, gt=0, le=600, description="Longest utterance.")
+    queue_size: int = Field(64, ge=1, description="Queries that may wait for the encoder; more are refused.")
+    batch_size: int = Field(8, ge=1, description="Most queries that are encoded together.")
+    decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
+    search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")
+    deadline_s: float = Field(30.0, gt=0, description="A query that is not answered after so long is given up.")
+
+    @field_validator("workers")
+    @classmethod
+    def _one_process_owns_the_model(cls, workers: int) -> int:
+        if workers != 1:
+            raise ValueError(
+                "must be 1: one process owns the model, and every further one would load its own; "
+                "run more copies of the service on other ports instead"
+            )
+        return workers
+
+    @field_validator("data")
+    @classmethod
+    def _absolute(cls, data: Path) -> Path:
+        return data.expanduser().absolute()

@@ -1,0 +1,100 @@
+"""Load the model, prepare the collections and say one word to it all, in the background, while the service listens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from app.catalogue import Catalogue
+from app.engine import Engine
+from app.errors import INTERNAL, kind_of
+from app.state import Loaded, State
+from index.errors import CollectionError
+from index.store import Store
+from models.audio import decode
+from models.errors import ModelError
+
+if TYPE_CHECKING:
+    from models.encoder import Encoder
+
+logger = logging.getLogger(__name__)
+
+UTTERANCE = files("app") / "utterance.flac"
+STOP_TIMEOUT_S = 10.0
+
+
+class _Stopped(Exception):
+    """The service stops before it has started."""
+
+
+class Startup:
+    """One start. Whatever fails is logged and told by `/readyz`; the process stays, so that it can be asked."""
+
+    def __init__(self, state: State, encoder: Encoder | None, store: Store | None) -> None:
+        self._state, self._encoder, self._store = state, encoder, store
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="startup", daemon=True)
+
+    def begin(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it at its next step, or wait for it if it has ended."""
+        self._stopping.set()
+        self._thread.join(STOP_TIMEOUT_S)
+
+    def _run(self) -> None:
+        started_at = time.monotonic()
+        try:
+            self._load()
+        except _Stopped:
+            logger.info("stopped before the start was complete")
+        # Anything may be wrong with a model or a disk, and nobody else would hear of it from this thread.
+        except Exception as error:
+            logger.exception("the service could not start")
+            self._state.readiness.fail(_reason(error))
+        else:
+            self._state.readiness.ready()
+            logger.info("ready", extra={"seconds": round(time.monotonic() - started_at, 1)})
+
+    def _load(self) -> None:
+        settings = self._state.settings
+        store = self._store or Store(settings.data / "collections")
+        encoder = self._encoder or self._build(store)
+        self._step("opening the collections", 0, 1)
+        catalogue = Catalogue(store)
+        engine = Engine(encoder, self._state.metrics, max_batch=settings.batch_size, max_queue=settings.queue_size)
+        self._state.partial = Loaded(engine, catalogue)
+        self._step("saying a first word to the model", 0, 1)
+        _say_a_word(engine)
+        self._step("ready", 1, 1)
+
+    def _build(self, store: Store) -> Encoder:
+        self._step("loading the model", 0, 1)
+        # Here, because these bring torch: the service answers /livez seconds earlier without it.
+        from app.demo import prepare_collections
+        from models.encoder import load_encoder
+
+        encoder = load_encoder(self._state.settings.model)
+        prepare_collections(store, encoder, self._step)
+        return encoder
+
+    def _step(self, step: str, done: int, total: int) -> None:
+        if self._stopping.is_set():
+            raise _Stopped
+        self._state.readiness.advance(step, done, total)
+
+
+def _say_a_word(engine: Engine) -> None:
+    """A real utterance through the decoder and the model; what is wrong with either raises here, not for a user."""
+    wave = decode(UTTERANCE.read_bytes())
+    engine.submit("speech", wave.samples).result()
+
+
+def _reason(error: Exception) -> str:
+    """The message of an error that was written for people; of others only that the log has them."""
+    known = isinstance(error, ModelError | CollectionError) or kind_of(error) is not INTERNAL
+    return str(error) if known else f"{type(error).__name__}; the log says more"

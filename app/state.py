@@ -1,0 +1,58 @@
+"""Everything heavy that one application holds, made when it starts and closed when it stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from starlette.requests import Request
+
+from app.catalogue import Catalogue
+from app.engine import Engine
+from app.errors import NotReady
+from app.metrics import Metrics
+from app.pools import BoundedPool
+from app.readiness import Readiness
+from app.settings import Settings
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What exists once the model and the collections are there."""
+
+    engine: Engine
+    catalogue: Catalogue
+
+
+class State:
+    """The container that hangs on the application."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.readiness = Readiness(metrics)
+        waiting = settings.queue_size
+        self.decoding = BoundedPool("decode", threads=settings.decode_threads, max_waiting=waiting)
+        self.searching = BoundedPool("search", threads=settings.search_threads, max_waiting=waiting)
+        self.partial: Loaded | None = None
+
+    def loaded(self) -> Loaded:
+        """Raises `NotReady` or `Draining`."""
+        self.readiness.require()
+        if self.partial is None or not self.partial.engine.alive:
+            raise NotReady("The thread of the model has ended; the service has to be started again.")
+        return self.partial
+
+    def close(self) -> None:
+        """Answer what was accepted, then let everything go."""
+        self.readiness.drain()
+        if self.partial is not None:
+            self.partial.engine.close(self.settings.deadline_s)
+        self.decoding.close()
+        self.searching.close()
+        if self.partial is not None:
+            self.partial.catalogue.close()
+
+
+def state_of(request: Request) -> State:
+    return cast(State, request.app.state.service)

@@ -1,0 +1,39 @@
+"""From the scores of an index to hits: which rows are among the best, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from index.records import Record, Vectors
+from index.vectors import VectorIndex
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A record that was found."""
+
+    record: Record
+    score: float
+    """Cosine in [-1, 1]."""
+
+
+def nearest(index: VectorIndex, query: Vectors, k: int) -> dict[int, float]:
+    """The scores of the k best rows for one query (dim,), and of every other row that ties with the last of them."""
+    wanted = k + 1
+    while True:
+        found, rows = index.search(query[np.newaxis], wanted)
+        # Unit length holds within a tolerance only; a cosine is never above one.
+        scores = np.clip(found[0], -1.0, 1.0)
+        if wanted >= index.count or scores[-1] < scores[k - 1]:
+            last = scores[:k].min(initial=1.0)
+            return {int(row): float(score) for row, score in zip(rows[0], scores, strict=True) if score >= last}
+        wanted *= 2
+
+
+def ranked(scores: Mapping[int, float], records: Mapping[int, Record], k: int) -> list[Hit]:
+    """The k best, ties by id."""
+    hits = [Hit(records[row], score) for row, score in scores.items()]
+    return sorted(hits, key=lambda hit: (-hit.score, hit.record.id))[:k]

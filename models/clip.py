@@ -1,0 +1,147 @@
+"""CLIP through open_clip: towers from a configuration, tokeniser, image preprocessing (spec section 3.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from models import compat
+from models.config import ClipConfig, VisionConfig
+
+compat.prepare()
+
+import open_clip  # noqa: E402  the line above makes it importable
+from open_clip.tokenizer import SimpleTokenizer  # noqa: E402
+
+_SPECIAL_AND_BYTE_TOKENS = 2 * 256 + 2
+_CACHED_WORDS = 50_000
+_MOST_CHARACTERS = 5_000  # of a text: far more than fit any context, and the time for one long word is quadratic
+_MOST_ELONGATED = 16
+
+
+def build_clip(config: ClipConfig, embedding_size: int) -> nn.Module:
+    """open_clip's CLIP with random weights; the names of its tensors are openai's."""
+    vision, text = config.vision, config.text
+    clip: nn.Module = open_clip.CLIP(
+        embedding_size,
+        vision_cfg=open_clip.CLIPVisionCfg(
+            layers=vision.layers,
+            width=vision.width,
+            head_width=vision.head_width,
+            patch_size=vision.patch_size,
+            image_size=vision.image_size,
+        ),
+        text_cfg=open_clip.CLIPTextCfg(
+            context_length=text.context_length,
+            vocab_size=text.vocab_size,
+            width=text.width,
+            heads=text.heads,
+            layers=text.layers,
+        ),
+        quick_gelu=config.quick_gelu,
+    )
+    return clip
+
+
+class Tokenizer:
+    """CLIP's byte-pair encoding, cut to its first merges where a model has a smaller table.
+
+    The merges are ordered by how often they are used, so a prefix of them is a valid encoding of any text, in
+    shorter pieces.
+    """
+
+    def __init__(self, vocab_size: int = 49408, context_length: int = 77) -> None:
+        self.context_length = context_length
+        self._bpe = _byte_pair_encoding(vocab_size)
+        self.sot, self.eot = vocab_size - 2, vocab_size - 1
+
+    def encode(self, text: str) -> list[int]:
+        """Ids without start, end and padding."""
+        # Its cache keeps every word ever seen; strangers have more words than there is memory.
+        if len(self._bpe.cache) > _CACHED_WORDS:
+            self._bpe.cache.clear()
+        ids: list[int] = self._bpe.encode(text)
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The pieces of `ids`, a space for every end of a word."""
+        text: str = self._bpe.decode(list(ids))
+        return text
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """(B, context_length) int64: start, ids, end, zeros; what is too long is cut before the end."""
+        rows = torch.zeros(len(texts), self.context_length, dtype=torch.long)
+        for row, text in zip(rows, texts, strict=True):
+            ids = [self.sot, *self.encode(text[:_MOST_CHARACTERS])[: self.context_length - 2], self.eot]
+            row[: len(ids)] = torch.tensor(ids)
+        return rows
+
+
+@cache
+def _byte_pair_encoding(vocab_size: int) -> Any:
+    bpe = SimpleTokenizer()
+    merges = sorted(bpe.bpe_ranks, key=bpe.bpe_ranks.__getitem__)[: vocab_size - _SPECIAL_AND_BYTE_TOKENS]
+    pieces = [piece for piece, number in bpe.encoder.items() if number < 512] + ["".join(merge) for merge in merges]
+    vocabulary = [*pieces, "<start_of_text>", "<end_of_text>"]
+    bpe.encoder = {piece: number for number, piece in enumerate(vocabulary)}
+    bpe.decoder = dict(enumerate(vocabulary))
+    bpe.bpe_ranks = {merge: rank for rank, merge in enumerate(merges)}
+    bpe.cache = {}  # without the special tokens: a text that spells one out is text
+    return bpe
+
+
+class ImagePreprocessor:
+    """openai's: RGB, shorter side to `image_size` (bicubic), centre crop, mean and deviation of CLIP's data."""
+
+    def __init__(self, config: VisionConfig) -> None:
+        self._size = config.image_size
+        self._mean = torch.tensor(open_clip.OPENAI_DATASET_MEAN)[:, None, None]
+        self._deviation = torch.tensor(open_clip.OPENAI_DATASET_STD)[:, None, None]
+
+    def __call__(self, images: Sequence[Image.Image]) -> Tensor:
+        """(B, 3, image_size, image_size) float32."""
+        return torch.stack([self._pixels(image) for image in images])
+
+    def _pixels(self, image: Image.Image) -> Tensor:
+        pixels = np.array(centre(on_white(image), self._size), np.float32)
+        return (torch.from_numpy(pixels).permute(2, 0, 1) / 255 - self._mean) / self._deviation
+
+
+def centre(image: Image.Image, size: int) -> Image.Image:
+    """The shorter side resized to `size` (bicubic), and the middle (size, size) of that."""
+    # Or a line of a million pixels would become a picture of many gigabytes, of which one square is looked at.
+    longest = _MOST_ELONGATED * min(image.size)
+    image = _middle(image, min(image.width, longest), min(image.height, longest))
+    width, height = (int(size * side / min(image.size)) for side in image.size)
+    return _middle(image.resize((width, height), Image.Resampling.BICUBIC), size, size)
+
+
+def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent becomes white, as on paper (a bare conversion would make it black)."""
+    if image.mode.startswith("I;16"):
+        # A bare conversion would saturate: white from 1/256 of full brightness on.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(background, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Unit length along the last axis, in float32."""
+    return F.normalize(vectors.float(), dim=-1)

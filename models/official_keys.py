@@ -1,0 +1,47 @@
+"""What the tensors of a model are called in the authors' checkpoints (spec sections 3.3 and 4.2)."""
+
+from __future__ import annotations
+
+import re
+
+from models.config import ModelConfig
+
+HUBERT = "audio_encoder.encoder."
+CLIP = "clip.model."
+REDUCED_TABLE = "clip.model.token_embedding.weight"
+FULL_TABLE = "clip.original_text_emb_weight"
+
+_RENAMED = [
+    (r"audio_encoder\.layer_weights", "audio_encoder.weightedsum_layer.weights"),
+    (r"audio_encoder\.hubert\.", HUBERT),
+    (r"(encoder\.)masked_spec_embed", r"\1mask_emb"),
+    (r"(conv_layers\.\d+)\.conv\.", r"\1.0."),
+    (r"feature_projection\.layer_norm\.", "layer_norm."),
+    (r"feature_projection\.projection\.", "post_extract_proj."),
+    (r"pos_conv_embed\.conv\.parametrizations\.weight\.original0", "pos_conv.0.weight_g"),
+    (r"pos_conv_embed\.conv\.parametrizations\.weight\.original1", "pos_conv.0.weight_v"),
+    (r"pos_conv_embed\.conv\.", "pos_conv.0."),
+    (r"(encoder\.layers\.\d+)\.layer_norm\.", r"\1.self_attn_layer_norm."),
+    (r"(encoder\.layers\.\d+)\.attention\.", r"\1.self_attn."),
+    (r"feed_forward\.intermediate_dense\.", "fc1."),
+    (r"feed_forward\.output_dense\.", "fc2."),
+    (r"^clip\.", CLIP),
+]
+_CONV_NORM = re.compile(r"(conv_layers\.\d+)\.layer_norm\.")
+_UNUSED = re.compile(
+    r"criterion\."  # the loss: its buffers even have sizes that do not fit the released code
+    rf"|{re.escape(HUBERT)}(label_embs_concat$|final_proj\.)"  # HuBERT's own training targets
+)
+
+
+def official_name(name: str, config: ModelConfig) -> str:
+    """The name in a checkpoint of the tensor that `SpeechClip(config)` calls `name`."""
+    name = _CONV_NORM.sub(r"\1.2.1." if config.audio.conv_norm == "layer" else r"\1.2.", name)
+    for ours, theirs in _RENAMED:
+        name = re.sub(ours, theirs, name)
+    return name
+
+
+def is_unused(name: str) -> bool:
+    """Whether a tensor of a checkpoint has no part in embedding anything."""
+    return _UNUSED.match(name) is not None

@@ -1,0 +1,76 @@
+"""Decoded frames of any rate, sample format and number of channels become one mono signal of one rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import soxr
+from av.audio.frame import AudioFrame
+from numpy.typing import NDArray
+
+from models.errors import UndecodableAudio
+
+DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # FFmpeg's sample formats in NumPy's words
+MAX_RATE_CHANGES = 100  # each costs the design of a filter
+
+
+def mono(frame: AudioFrame) -> NDArray[np.float64]:
+    """The mean of the frame's channels, (time,); full scale is 1."""
+    channels = _channels(frame)
+    # Sums of the largest doubles overflow: to an infinity, which is refused where it is seen.
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean: NDArray[np.float64] = channels.mean(axis=0, dtype=np.float64)
+    if channels.dtype.kind == "f":
+        return mean
+    full_scale = 2.0 ** (8 * channels.dtype.itemsize - 1)
+    return (mean - full_scale if channels.dtype.kind == "u" else mean) / full_scale
+
+
+def _channels(frame: AudioFrame) -> NDArray[Any]:
+    """The frame's samples, (channels, time), as they were decoded.
+
+    `AudioFrame.to_ndarray` would read one plane too many where there are eight (PyAV 18.1), and end the process.
+    """
+    count, dtype = frame.layout.nb_channels, DTYPES[frame.format.packed.name]
+    if frame.format.is_planar:
+        return np.stack([np.frombuffer(memoryview(plane), dtype, frame.samples) for plane in frame.planes[:count]])
+    samples: NDArray[Any] = np.frombuffer(memoryview(frame.planes[0]), dtype, frame.samples * count)
+    return samples.reshape(-1, count).T
+
+
+class Resampler:
+    """Mono pieces of any rate in, one signal of `out_rate` out. Holds the result and no more, whatever comes in."""
+
+    def __init__(self, out_rate: int) -> None:
+        self._out_rate = out_rate
+        self._in_rate = out_rate
+        self._changes = 0
+        self._filter: soxr.ResampleStream | None = None
+        self._pieces: list[NDArray[np.float32]] = []
+
+    def push(self, samples: NDArray[np.float64], rate: int) -> None:
+        """Add (time,) finite samples of `rate` Hz."""
+        if rate != self._in_rate:
+            self._change(rate)
+        # What lies beyond full scale, any converter would clip; the largest floats would overflow in the filter.
+        piece = np.clip(samples, -1.0, 1.0).astype(np.float32)
+        self._pieces.append(piece if self._filter is None else self._filter.resample_chunk(piece))
+
+    def finish(self) -> NDArray[np.float32]:
+        """The whole signal, (time,). A filter rings, so it can exceed full scale by a little."""
+        self._flush()
+        return np.concatenate([np.zeros(0, np.float32), *self._pieces])
+
+    def _change(self, rate: int) -> None:
+        self._flush()
+        self._changes += 1
+        if self._changes > MAX_RATE_CHANGES:
+            raise UndecodableAudio(f"the sample rate changes more than {MAX_RATE_CHANGES} times")
+        same = rate == self._out_rate
+        self._filter = None if same else soxr.ResampleStream(rate, self._out_rate, 1, dtype="float32", quality="HQ")
+        self._in_rate = rate
+
+    def _flush(self) -> None:
+        if self._filter is not None:
+            self._pieces.append(self._filter.resample_chunk(np.zeros(0, np.float32), last=True))

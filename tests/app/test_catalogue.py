@@ -1,0 +1,93 @@
+"""Collections that are there, that come later, and that cannot be used while the others can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from app.settings import Settings
+from index.records import Record
+from index.store import Store
+from tests.app.conftest import MakeClient
+from tests.app.problems import assert_problem
+from tests.fake_encoder import WORDS, FakeEncoder
+
+
+def names(client: TestClient) -> dict[str, str]:
+    return {one["name"]: one["status"] for one in client.get("/collections").json()["collections"]}
+
+
+def test_collections_are_listed_with_what_they_hold(client: TestClient) -> None:
+    listed = client.get("/collections").json()["collections"]
+
+    assert [one["name"] for one in listed] == ["captions", "images", "keywords", "odd"]
+    assert listed[1] == {
+        "name": "images",
+        "status": "ready",
+        "detail": None,
+        "kind": "images",
+        "version": 1,
+        "count": len(WORDS),
+        "dim": 16,
+        "model": FakeEncoder().fingerprint,
+    }
+    assert client.get("/collections/images").json() == listed[1]
+
+
+@pytest.mark.parametrize("name", ["nothing", "IMAGES", "a b", "%00"])
+def test_an_unknown_collection_is_not_found(client: TestClient, name: str) -> None:
+    assert_problem(client.get(f"/collections/{name}"), 404, "collection_not_found")
+
+
+def test_a_damaged_collection_says_so_and_the_others_serve(settings: Settings, make_client: MakeClient) -> None:
+    manifest = settings.data / "collections" / "captions" / "manifest.json"
+    manifest.write_text("{ no manifest")
+
+    with make_client() as client:
+        assert names(client) == {"captions": "unavailable", "images": "ready", "keywords": "ready", "odd": "ready"}
+        described = client.get("/collections/captions").json()
+        assert described["status"] == "unavailable"
+        assert described["detail"]
+        assert_problem(client.post("/search/captions", json={"text": "dog"}), 503, "collection_damaged")
+        assert client.post("/search/images", json={"text": "dog"}).status_code == 200
+
+
+def test_a_collection_of_another_model_is_not_searched(
+    settings: Settings, make_client: MakeClient, encoder: FakeEncoder
+) -> None:
+    other = "f" * 64
+    store = Store(settings.data / "collections")
+    with store.create("other", "images", encoder.dim, other) as collection:
+        collection.add([Record("dog")], encoder.vector("dog")[None])
+
+    with make_client() as client:
+        for body in ({"text": "dog"}, {"vector": [1.0] * encoder.dim}, {"id": "dog"}):
+            problem = assert_problem(client.post("/search/other", json=body), 409, "model_mismatch")
+            assert other[:12] in problem["detail"]
+        across = {"id": "dog", "collection": "other"}
+        assert_problem(client.post("/search/images", json=across), 409, "model_mismatch")
+
+
+def test_a_collection_that_comes_later_is_found(
+    settings: Settings, make_client: MakeClient, encoder: FakeEncoder
+) -> None:
+    with make_client() as client:
+        assert_problem(client.post("/search/later", json={"text": "dog"}), 404, "collection_not_found")
+        with Store(settings.data / "collections").create("later", "images", encoder.dim, encoder.fingerprint) as later:
+            later.add([Record("dog")], np.stack([encoder.vector("dog")]))
+        assert client.post("/search/later", json={"text": "dog"}).json()["results"][0]["id"] == "dog"
+
+
+def test_a_collection_that_another_process_holds_is_tried_again(
+    settings: Settings, make_client: MakeClient, tmp_path: Path
+) -> None:
+    held = Store(settings.data / "collections").open("images")
+    with make_client() as client:
+        assert names(client)["images"] == "unavailable"
+        assert_problem(client.post("/search/images", json={"text": "dog"}), 503, "collection_unavailable")
+        held.close()
+        assert client.post("/search/images", json={"text": "dog"}).status_code == 200
+        assert names(client)["images"] == "ready"

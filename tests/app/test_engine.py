@@ -1,0 +1,174 @@
+"""The encoder's thread: what waits goes together, nobody gets another's answer, nobody pays for another's fault."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.engine import Encoded, Engine
+from app.errors import Draining, EncodingFailed, Overloaded
+from app.metrics import Metrics
+from tests.fake_encoder import FakeEncoder
+
+MOST_IN_BATCH, MOST_WAITING = 4, 8
+WAIT_S = 10
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def engine(encoder: FakeEncoder, metrics: Metrics) -> Iterator[Engine]:
+    engine = Engine(encoder, metrics, max_batch=MOST_IN_BATCH, max_queue=MOST_WAITING)
+    yield engine
+    encoder.open.set()
+    engine.close(WAIT_S)
+
+
+def hold(engine: Engine, encoder: FakeEncoder) -> None:
+    """Keep the thread busy with one query until `encoder.open` is set."""
+    encoder.open.clear()
+    engine.submit("text", "held")
+    assert encoder.entered.acquire(timeout=WAIT_S)
+
+
+def submit_forever(engine: Engine) -> None:
+    while True:
+        engine.submit("text", "too late").cancel()
+
+
+def test_each_query_gets_its_own_vector(engine: Engine, encoder: FakeEncoder) -> None:
+    answers = {word: engine.submit("text", word) for word in ("one", "two", "three")}
+
+    for word, answer in answers.items():
+        assert np.array_equal(answer.result(WAIT_S).vector, encoder.vector(word))
+
+
+def test_what_waits_is_encoded_together_by_kind_oldest_first(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    image = Image.new("RGB", (4, 4), (200, 30, 30))
+    kept = [engine.submit("text", "a"), engine.submit("image", image), engine.submit("text", "b")]
+    encoder.open.set()
+
+    for answer in kept:
+        answer.result(WAIT_S)
+    assert encoder.batches == [("text", 1), ("text", 2), ("image", 1)]
+
+
+def test_a_batch_has_a_largest_size(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    answers = [engine.submit("text", str(number)) for number in range(6)]
+    encoder.open.set()
+
+    for answer in answers:
+        answer.result(WAIT_S)
+    assert encoder.batches == [("text", 1), ("text", MOST_IN_BATCH), ("text", 2)]
+
+
+def test_the_times_of_a_query_are_told(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    waiting = engine.submit("text", "dog")
+    threading.Timer(0.05, encoder.open.set).start()
+
+    encoded: Encoded = waiting.result(WAIT_S)
+    assert encoded.queue_s >= 0.04
+    assert 0 <= encoded.encode_s < encoded.queue_s
+
+
+def test_more_than_may_wait_is_refused_and_nothing_else(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    waiting = [engine.submit("text", str(number)) for number in range(MOST_WAITING)]
+    with pytest.raises(Overloaded):
+        engine.submit("text", "one too many")
+    encoder.open.set()
+
+    assert all(answer.result(WAIT_S) for answer in waiting)
+
+
+def test_a_cancelled_query_is_not_encoded(engine: Engine, encoder: FakeEncoder, metrics: Metrics) -> None:
+    hold(engine, encoder)
+    gone, kept = engine.submit("text", "gone"), engine.submit("text", "kept")
+    assert gone.cancel()
+    encoder.open.set()
+    kept.result(WAIT_S)
+
+    assert encoder.seen == ["held", "kept"]
+    assert b"speechclip_skipped_total 1.0" in metrics.render()
+
+
+def test_cancelled_queries_give_their_places_to_others(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    for number in range(MOST_WAITING):
+        engine.submit("text", str(number)).cancel()
+    kept = engine.submit("text", "kept")
+    encoder.open.set()
+
+    kept.result(WAIT_S)
+    assert encoder.seen == ["held", "kept"]
+
+
+def test_one_bad_query_harms_no_other(engine: Engine, encoder: FakeEncoder) -> None:
+    encoder.broken = lambda word: word == "bad"
+    hold(engine, encoder)
+    good, bad, better = (engine.submit("text", word) for word in ("good", "bad", "better"))
+    encoder.open.set()
+
+    assert np.array_equal(good.result(WAIT_S).vector, encoder.vector("good"))
+    assert np.array_equal(better.result(WAIT_S).vector, encoder.vector("better"))
+    with pytest.raises(EncodingFailed, match="could not encode") as failure:
+        bad.result(WAIT_S)
+    assert "secret" not in str(failure.value)
+    assert engine.alive
+
+
+@pytest.mark.parametrize("vector", [np.full(16, np.nan), np.ones(3)])
+def test_a_vector_that_is_none_is_a_failure(
+    engine: Engine, encoder: FakeEncoder, vector: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "vector", lambda word: vector)
+    with pytest.raises(EncodingFailed):
+        engine.submit("text", "dog").result(WAIT_S)
+
+
+def test_closing_answers_what_was_accepted_and_takes_nothing_new(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    accepted = engine.submit("text", "accepted")
+    closing = threading.Thread(target=engine.close, args=(WAIT_S,))
+    closing.start()
+    with pytest.raises(Draining):
+        submit_forever(engine)
+    encoder.open.set()
+    closing.join(WAIT_S)
+
+    assert accepted.result(0).vector.shape == (16,)
+    assert not engine.alive
+
+
+def test_closing_gives_up_in_the_end(engine: Engine, encoder: FakeEncoder) -> None:
+    hold(engine, encoder)
+    waiting = engine.submit("text", "never")
+    engine.close(timeout_s=0.05)
+
+    assert waiting.cancelled()
+
+
+def test_cancelling_the_wait_cancels_the_query(engine: Engine, encoder: FakeEncoder) -> None:
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await engine.encode("text", "given up")
+
+    hold(engine, encoder)
+    asyncio.run(give_up())
+    after = engine.submit("text", "after")
+    encoder.open.set()
+    after.result(WAIT_S)
+
+    assert encoder.seen == ["held", "after"]

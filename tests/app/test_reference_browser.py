@@ -1,0 +1,59 @@
+"""`/docs` in a real browser: drawn wholly from this service, within its own policy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+from playwright.sync_api import Page, sync_playwright
+
+from app.errors import PROBLEMS
+from tests.browser import Watch, find_chromium, open_browser
+
+WAIT_S = 20
+
+
+@pytest.fixture(scope="module")
+def address(client: TestClient) -> Iterator[str]:
+    """The application of the other tests, on a socket."""
+    server = uvicorn.Server(uvicorn.Config(client.app, port=0, lifespan="off", log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    until = time.monotonic() + WAIT_S
+    while not server.started:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(WAIT_S)
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Page]:
+    find_chromium()
+    with sync_playwright() as playwright, open_browser(playwright, says=None) as browser:
+        watch, page = Watch(address), browser.new_page()
+        watch.attach(page)
+        page.goto(f"{address}/docs#audio_too_long")
+        page.wait_for_selector("section.card")
+        yield page
+        assert (watch.errors, watch.foreign) == ([], [])
+
+
+def test_every_operation_is_there(page: Page, client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+
+    drawn = set(page.locator("section.card h3").all_inner_texts())
+    assert {f"{method.upper()}{path}" for path, item in paths.items() for method in item} <= {
+        heading.replace(" ", "") for heading in drawn
+    }
+
+
+def test_the_type_of_a_problem_leads_to_its_explanation(page: Page) -> None:
+    for code in {kind.code for kind in PROBLEMS.values()}:
+        assert page.locator(f"#{code}").count() == 1
+    assert page.locator("#audio_too_long").evaluate("row => row.getBoundingClientRect().top < innerHeight")

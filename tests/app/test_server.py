@@ -1,0 +1,160 @@
+"""A real process on a real socket: signals, large bodies, and what uvicorn is told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from app.server import serve
+from app.settings import Settings
+from tests.app.problems import assert_problem
+
+ROOT = Path(__file__).resolve().parents[2]
+WAIT_S = 30
+
+PROGRAM = """
+import sys, time, types
+from tests.fake_encoder import FakeEncoder
+
+class Slow(FakeEncoder):
+    def _embed(self, kind, words):
+        time.sleep(1.0 if "slow" in words else 0.0)
+        return super()._embed(kind, words)
+
+def prepare_collections(store, encoder, progress):
+    for name in ("images", "captions", "keywords"):
+        if name not in store.names():
+            store.create(name, name, encoder.dim, encoder.fingerprint).close()
+
+sys.modules["models.encoder"] = types.SimpleNamespace(load_encoder=lambda name: Slow())
+sys.modules["app.demo"] = types.SimpleNamespace(prepare_collections=prepare_collections)
+
+from app.server import serve
+from app.settings import Settings
+serve(Settings())
+"""
+
+
+class Process:
+    """The service with a fake model; `log` grows while it runs."""
+
+    def __init__(self, data: Path) -> None:
+        environment = {"SPEECHCLIP_DATA": str(data), "SPEECHCLIP_PORT": "0", "PYTHONPATH": str(ROOT)}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, **environment},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.log: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.url = self.wait_for(r"listening url=(\S+)")
+        self.wait_for("INFO app.startup ready")
+
+    def wait_for(self, pattern: str) -> str:
+        until = time.monotonic() + WAIT_S
+        while not (found := re.search(pattern, "".join(self.log))):
+            assert time.monotonic() < until, self.log
+            time.sleep(0.01)
+        return found[found.re.groups]
+
+    def end(self) -> int:
+        status = self.process.wait(WAIT_S)
+        self._reader.join(WAIT_S)
+        assert self.process.stderr
+        self.process.stderr.close()
+        return status
+
+    def _read(self) -> None:
+        assert self.process.stderr
+        self.log.extend(self.process.stderr)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path)
+    yield process
+    with contextlib.suppress(ProcessLookupError):
+        process.process.kill()
+    process.end()
+
+
+def test_a_life(service: Process) -> None:
+    """One process for all of it, because each start costs seconds."""
+    with httpx2.Client(base_url=service.url, timeout=WAIT_S) as http:
+        answers_without_naming_itself(http)
+        reads_a_large_body_to_its_sender_s_end(http)
+        a_chunked_body_is_cut(http)
+        a_slow_query_survives_sigterm(service, http)
+
+    assert service.end() == 0
+    log = "".join(service.log)
+    assert "Traceback" not in log
+    assert "stopping signal=SIGTERM" in log
+    assert "path=/embed status=200" in log
+    assert "private" not in log
+
+
+def answers_without_naming_itself(http: httpx2.Client) -> None:
+    answer = http.post("/search/images?min_score=0.5", json={"text": "something private"})
+    assert (answer.status_code, answer.json()["results"]) == (200, [])
+    assert "server" not in answer.headers
+
+
+def reads_a_large_body_to_its_sender_s_end(http: httpx2.Client) -> None:
+    """A client that sends everything before it listens still gets to read why it was refused."""
+    answer = http.post("/search/images", content=bytes(30 * 1024 * 1024), headers={"Content-Type": "audio/wav"})
+    assert_problem(answer, 413, "body_too_large")
+    assert answer.headers["connection"] == "close"
+
+
+def a_chunked_body_is_cut(http: httpx2.Client) -> None:
+    chunks = (bytes(1024 * 1024) for _ in range(20))
+    answer = http.post("/search/images", content=chunks, headers={"Content-Type": "audio/wav"})
+    assert_problem(answer, 413, "body_too_large")
+
+
+def a_slow_query_survives_sigterm(service: Process, http: httpx2.Client) -> None:
+    answers: list[httpx2.Response] = []
+    asking = threading.Thread(target=lambda: answers.append(http.post("/embed", json={"text": "slow"})))
+    asking.start()
+    time.sleep(0.4)
+    service.process.send_signal(signal.SIGTERM)
+    asking.join(WAIT_S)
+    assert answers[0].status_code == 200
+
+
+def test_a_port_that_is_taken_ends_with_a_failure(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        environment = {"SPEECHCLIP_DATA": str(tmp_path), "SPEECHCLIP_PORT": str(taken.getsockname()[1])}
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=WAIT_S,
+            check=False,
+        )
+    assert done.returncode != 0
+    assert "address already in use" in done.stderr
+
+
+def test_uvicorns_own_variable_for_workers_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "4")
+    with pytest.raises(ValueError, match="one process owns the model"):
+        serve(Settings(data=tmp_path))

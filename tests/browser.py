@@ -1,0 +1,160 @@
+"""A real browser in front of the real service, and what it may not do: log an error or ask anyone else."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+import soxr
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+
+from models.audio import decode
+
+ROOT = Path(__file__).resolve().parents[1]
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+MICROPHONE_RATE = 48_000
+LEAD_S, TAIL_S = 0.7, 8.0
+START_S = 180.0
+# What a browser says of itself about every answer that is an error; the page has shown it to the person already.
+REFUSAL = "Failed to load resource: the server responded with a status of "
+
+
+def find_chromium() -> str:
+    """Where Chromium is. Without one a test is skipped, but never in continuous integration."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        missing = f"no browser: none of {', '.join(NAMES)} is installed"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
+
+
+@contextmanager
+def running_service(data: Path) -> Iterator[str]:
+    """The service as a user starts it, on a free port with the shipped model; yields its address once it is ready."""
+    port = _free_port()
+    log = data.with_suffix(".log")
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port), "--data", str(data)]
+    with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as process:
+        try:
+            _wait_until_ready(process, port, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextmanager
+def open_browser(playwright: Playwright, says: Path | None, allowed: bool = True) -> Iterator[Browser]:
+    """Chromium whose microphone hears the file `says` (see `microphone_file`), and whose user allows it or does not."""
+    flags = [*FLAGS, "--use-fake-device-for-media-stream"]
+    flags.append("--use-fake-ui-for-media-stream" if allowed else "--deny-permission-prompts")
+    if says is not None:
+        flags.append(f"--use-file-for-fake-audio-capture={says}")
+    browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+def microphone_file(recording: bytes, path: Path) -> Path:
+    """The recording as the fake microphone takes it: 48 kHz, with silence around it, as the browser repeats it."""
+    samples = soxr.resample(decode(recording).samples, 16_000, MICROPHONE_RATE, quality="HQ")
+    lead, tail = (np.zeros(round(seconds * MICROPHONE_RATE), np.float32) for seconds in (LEAD_S, TAIL_S))
+    pcm = (np.clip(np.concatenate([lead, samples, tail]), -1, 1) * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(MICROPHONE_RATE)
+        out.writeframes(pcm.tobytes())
+    return path
+
+
+def synthetic_voice(text: str, path: Path) -> bytes:
+    """The text, spoken by espeak-ng, as a wav file."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng is not installed: there is no synthetic voice to speak with")
+    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), text], check=True, timeout=30)
+    return path.read_bytes()
+
+
+@dataclass
+class Watch:
+    """What a page did that it should not have done."""
+
+    origin: str
+    errors: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def attach(self, page: Page) -> None:
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._asked)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(REFUSAL):
+            self.errors.append(message.text)
+
+    def _asked(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("blob", "data") and f"{address.scheme}://{address.netloc}" != self.origin:
+            self.foreign.append(request.url)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while not _is_ready(port):
+        if process.poll() is not None:
+            pytest.fail(f"the service ended with status {process.returncode}:\n{_tail(log)}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"the service was not ready after {START_S:.0f} s:\n{_tail(log)}")
+        time.sleep(0.2)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _tail(log: Path) -> str:
+    return log.read_text(errors="replace")[-4000:]

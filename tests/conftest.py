@@ -1,0 +1,33 @@
+"""Data kept beside the checkout, not in it: tests that need it skip, saying so, where it is absent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def _folder_beside(variable: str, default: Path) -> Path:
+    """The folder named by SPEECHCLIP_<variable>, or the default; SPEECHCLIP_REQUIRE_<variable>=1 forbids to skip."""
+    folder = Path(os.environ.get(f"SPEECHCLIP_{variable}", default))
+    if not folder.is_dir():
+        missing = f"{folder} is not there; SPEECHCLIP_{variable} can name another folder"
+        if os.environ.get(f"SPEECHCLIP_REQUIRE_{variable}") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def parity() -> Path:
+    """Inputs and outputs of the authors' code: what the networks here must reproduce."""
+    return _folder_beside("PARITY", SHARED / "parity")
+
+
+@pytest.fixture(scope="session")
+def human_speech() -> Path:
+    """Recordings of real people."""
+    return _folder_beside("HUMAN_SPEECH", SHARED / "data" / "human-speech")

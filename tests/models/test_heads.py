@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from models.heads import ParallelBranch, TransformerHead, padding_mask
+from tests.tiny_model import spread
+
+
+@pytest.fixture
+def branch() -> ParallelBranch:
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        branch = ParallelBranch(hidden_size=16, heads=4, ffn_size=24, embedding_size=6)
+        spread(branch)
+    return branch.eval().requires_grad_(False)
+
+
+def frames(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_padding_begins_at_the_end_of_an_utterance() -> None:
+    mask = padding_mask(4, torch.tensor([4, 1, 0]))
+
+    assert mask.tolist() == [[False] * 4, [False, True, True, True], [True] * 4]
+
+
+def test_what_lies_beyond_an_utterance_is_not_seen(branch: ParallelBranch) -> None:
+    features, lengths = frames(3, 50, 16), torch.tensor([50, 7, 1])
+    spoiled = features.masked_fill(padding_mask(50, lengths)[..., None], 1e4)
+    ours = branch(spoiled, lengths)
+
+    assert ours.shape == (3, 6)
+    for place, length in enumerate(lengths.tolist()):
+        alone = branch(features[place : place + 1, :length], torch.tensor([length]))
+        torch.testing.assert_close(ours[place], alone[0], rtol=0, atol=1e-5)
+
+
+def test_frames_have_no_order(branch: ParallelBranch) -> None:
+    features = frames(1, 20, 16)
+    shuffled = features[:, torch.randperm(20, generator=torch.Generator().manual_seed(1))]
+    lengths = torch.tensor([20])
+
+    torch.testing.assert_close(branch(features, lengths), branch(shuffled, lengths), rtol=0, atol=1e-5)
+
+
+def test_the_layer_is_post_norm_with_exact_gelu_and_one_norm_more() -> None:
+    head = TransformerHead(hidden_size=16, heads=4, ffn_size=24)
+    spread(head)
+    head.eval().requires_grad_(False)
+    layer, x = head.model.layers[0], frames(2, 9, 16)
+    assert isinstance(layer, nn.TransformerEncoderLayer)
+    assert head.model.norm is not None
+
+    attended = layer.norm1(x + layer.self_attn(x, x, x, need_weights=False)[0])
+    expected = head.model.norm(layer.norm2(attended + layer.linear2(nn.functional.gelu(layer.linear1(attended)))))
+    torch.testing.assert_close(head(x, padding_mask(9, torch.tensor([9, 9]))), expected, rtol=0, atol=1e-5)
+
+
+def test_training_and_evaluation_compute_the_same(branch: ParallelBranch) -> None:
+    features, lengths = frames(2, 12, 16), torch.tensor([12, 5])
+
+    torch.testing.assert_close(branch.train()(features, lengths), branch.eval()(features, lengths), rtol=0, atol=1e-5)
+
+
+def test_the_weights_have_the_names_of_the_official_checkpoints(branch: ParallelBranch) -> None:
+    names = set(branch.state_dict())
+
+    assert {"cls", "linear_proj.weight", "self_att.model.norm.bias"} <= names
+    assert "self_att.model.layers.0.self_attn.in_proj_weight" in names
+    assert tuple(branch.state_dict()["self_att.model.layers.0.linear1.weight"].shape) == (24, 16)

@@ -1,0 +1,1 @@
+"""Training: data that anyone can regenerate, losses, recipes and evaluation."""

@@ -1,0 +1,50 @@
+"""What nano hears: synthetic voices, and the people whose recordings may be trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.batches import Source, SpokenCorpus, synthetic
+from training.people import speech_folder, training_digits
+from training.prompts import prompts
+from training.voices import trim
+
+PEOPLE_WEIGHT = 6.0
+
+
+def heard(
+    shards: Path, wanted: Callable[[str], bool] = lambda phrase: True
+) -> tuple[SpokenCorpus, NDArray[np.float64]]:
+    """The corpus of all wanted phrases, and how often each utterance is drawn: people more often than machines."""
+    machines = [_keep(source, wanted) for source in synthetic(shards)]
+    people = [_keep(source, wanted) for source in (_source(_digits()), _source(prompts()))]
+    corpus = SpokenCorpus([*machines, *people])
+    weights = np.ones(len(corpus.rows))
+    spoken_by_people = sum(len(rows) for _, rows in people)
+    if spoken_by_people:
+        weights[-spoken_by_people:] = PEOPLE_WEIGHT
+    return corpus, weights
+
+
+def _digits() -> Iterable[tuple[str, NDArray[np.float32]]]:
+    folder = speech_folder()
+    recordings = training_digits(folder) if folder else ()
+    return ((recording.word, trim(recording.wave())) for recording in recordings)
+
+
+def _source(utterances: Iterable[tuple[str, NDArray[np.float32]]]) -> Source:
+    waves, rows, start = [np.zeros(0, np.int16)], [], 0
+    for phrase, wave in utterances:
+        waves.append((wave * 32767).astype(np.int16))
+        rows.append((phrase, start, len(wave)))
+        start += len(wave)
+    return np.concatenate(waves), rows
+
+
+def _keep(source: Source, wanted: Callable[[str], bool]) -> Source:
+    samples, rows = source
+    return samples, [row for row in rows if wanted(row[0])]

@@ -1,0 +1,127 @@
+"""The lexicon of nano: emoji, the English phrases that name them, and their drawings, all from npm packages."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+DATA_PACKAGE = "emojibase-data@17.0.0"
+PACKAGES = (
+    DATA_PACKAGE,
+    "@iconify-json/noto@1.2.9",
+    "emoji-datasource-twitter@16.0.0",
+    "openmoji@17.0.0",
+    "@iconify-json/noto-v1@1.2.5",
+)
+COMPONENT_GROUP = 2
+FLAG_GROUP = 9
+MAX_WORDS = 6
+_DIGITS = {str(n): word for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
+
+
+@dataclass(frozen=True)
+class Emoji:
+    """One emoji: its code points without the presentation selector, its name, and its keywords (names excluded)."""
+
+    id: str
+    symbol: str
+    name: str
+    keywords: tuple[str, ...]
+    is_flag: bool
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """Everything that may be said for this emoji, name first."""
+        return (self.name, *self.keywords)
+
+
+@dataclass(frozen=True, eq=False)
+class Lexicon:
+    emoji: Sequence[Emoji]
+
+    @cached_property
+    def members(self) -> Mapping[str, tuple[int, ...]]:
+        """Phrase -> positions in `emoji` of everything it names."""
+        members: dict[str, list[int]] = defaultdict(list)
+        for position, emoji in enumerate(self.emoji):
+            for phrase in emoji.phrases:
+                members[phrase].append(position)
+        return {phrase: tuple(positions) for phrase, positions in members.items()}
+
+    @cached_property
+    def phrases(self) -> tuple[str, ...]:
+        return tuple(sorted(self.members))
+
+
+def speakable(text: str) -> str | None:
+    """The phrase as one would say it, lower case; None where it is not made of words (`+1`, `<3`, `143`)."""
+    text = text.lower().replace("’", "'").replace("“", "").replace("”", "")
+    if text in _DIGITS:
+        return _DIGITS[text]
+    text = re.sub(r"^(keycap|flag): ", "", text).replace("&", "and")
+    text = re.sub(r"[:,().]", " ", text).replace("-", " ")
+    text = " ".join(_DIGITS.get(word, word) for word in text.split())
+    words = text.split()
+    if not 1 <= len(words) <= MAX_WORDS or not all(re.fullmatch(r"[^\W\d_]+(?:'[^\W\d_]+)*", word) for word in words):
+        return None
+    return text
+
+
+def load_lexicon(packages: Path) -> Lexicon:
+    """Read the lexicon from the unpacked npm packages under `packages` (see `fetch_packages`)."""
+    entries = json.loads((packages / "emojibase-data" / "en" / "data.json").read_text(encoding="utf-8"))
+    emoji = [_emoji(entry) for entry in entries if entry.get("group") not in (None, COMPONENT_GROUP)]
+    return Lexicon([e for e in emoji if e is not None])
+
+
+def _emoji(entry: Mapping[str, object]) -> Emoji | None:
+    label, tags = str(entry["label"]), entry.get("tags", [])
+    assert isinstance(tags, list)
+    spoken = [phrase for phrase in map(speakable, [label, *map(str, tags)]) if phrase]
+    unique = list(dict.fromkeys(spoken))
+    if not unique:
+        return None
+    return Emoji(
+        id=drawing_id(str(entry["hexcode"])),
+        symbol=str(entry["emoji"]),
+        name=unique[0],
+        keywords=tuple(unique[1:]),
+        is_flag=entry.get("group") == FLAG_GROUP,
+    )
+
+
+def drawing_id(hexcode: str) -> str:
+    """Code points in lower case without U+FE0F, the form in which all packages agree."""
+    return "-".join(part for part in hexcode.lower().split("-") if part != "fe0f")
+
+
+def package_folder(spec: str) -> str:
+    """`@scope/name@1.0.0` -> `name`."""
+    return spec.removeprefix("@").split("@")[0].rsplit("/", 1)[-1]
+
+
+def fetch_packages(packages: Path) -> None:
+    """Download and unpack the npm packages that are not there yet; npm must be installed."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError("the drawings come from npm packages: install npm first")
+    for spec in PACKAGES:
+        target = packages / package_folder(spec)
+        if target.exists():
+            continue
+        packages.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=packages) as scratch:
+            subprocess.run([npm, "pack", "--silent", spec], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+            (archive,) = Path(scratch).glob("*.tgz")
+            with tarfile.open(archive) as tar:
+                tar.extractall(scratch, filter="data")
+            (Path(scratch) / "package").rename(target)

@@ -1,0 +1,49 @@
+"""Phonemes of phrases, as espeak-ng says them: the targets of the listening stage."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+STRESS = "ˈˌ"
+WORD_BREAK = " "
+
+
+def phonemize(phrases: Sequence[str]) -> list[tuple[str, ...]]:
+    """Phonemes of each phrase (General American), without stress, with a symbol between words."""
+    out = []
+    for start in range(0, len(phrases), 500):
+        batch = phrases[start : start + 500]
+        command = ["espeak-ng", "-q", "--ipa", "--sep=_", "-v", "en-us"]
+        lines = [_one(command, phrase) for phrase in batch]
+        out.extend(_split(line) for line in lines)
+    return out
+
+
+def _one(command: list[str], phrase: str) -> str:
+    done = subprocess.run([*command, phrase], check=True, capture_output=True, text=True, timeout=30)
+    return " ".join(done.stdout.split("\n")).strip()
+
+
+def _split(line: str) -> tuple[str, ...]:
+    words = ["".join(c for c in word if c not in STRESS) for word in line.split()]
+    symbols: list[str] = []
+    for word in words:
+        if symbols:
+            symbols.append(WORD_BREAK)
+        symbols.extend(symbol for symbol in word.split("_") if symbol)
+    return tuple(symbols)
+
+
+def load_phonemes(work: Path, phrases: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+    """Phrase -> phonemes, kept in `work/phonemes.json`; what is missing there is asked of espeak-ng."""
+    path = work / "phonemes.json"
+    known: dict[str, Sequence[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in known]
+    if missing:
+        known.update(zip(missing, phonemize(missing), strict=True))
+        work.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+    return {phrase: tuple(known[phrase]) for phrase in phrases}

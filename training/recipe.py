@@ -1,0 +1,51 @@
+"""nano's recipe: its sizes and the steps of each stage."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from models.config import AudioConfig, ClipConfig, ModelConfig, ParallelConfig, TextConfig, VisionConfig
+
+
+class Stage(BaseModel):
+    """steps, utterances or pairs a step, peak learning rates (matrices by Muon, the rest by AdamW), warm-up share."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int
+    batch: int
+    matrix_rate: float
+    rate: float
+    warmup: float = 0.05
+
+
+class Recipe(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 7122
+    clip: Stage = Stage(steps=1_500, batch=128, matrix_rate=0.02, rate=1.5e-3)
+    listen: Stage = Stage(steps=2_500, batch=48, matrix_rate=0.02, rate=1.5e-3)
+    align: Stage = Stage(steps=6_000, batch=64, matrix_rate=0.02, rate=1e-3)
+    model: ModelConfig = ModelConfig(
+        name="nano",
+        embedding_size=192,
+        audio=AudioConfig(
+            hidden_size=256,
+            layers=5,
+            heads=4,
+            ffn_size=1024,
+            conv_dim=(64, 128, 192, 256, 256, 256),
+            conv_kernel=(16, 8, 3, 3, 3, 3),
+            conv_stride=(10, 4, 2, 2, 2, 2),
+            conv_norm="layer",
+            pre_norm=True,
+            position_kernel=32,
+            position_groups=16,
+            normalize_waveform=True,
+        ),
+        parallel=ParallelConfig(heads=4),
+        clip=ClipConfig(
+            vision=VisionConfig(image_size=64, patch_size=16, width=192, layers=4),
+            text=TextConfig(context_length=16, vocab_size=514 + 6_000, width=192, heads=3, layers=3),
+        ),
+    )
