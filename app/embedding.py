@@ -59,7 +59,12 @@ class Embedded:
 
 
 async def embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch) -> Embedded:
-    """The vector of audio, an image or a text."""
+    """The vector of audio, an image or a text; raises `Overloaded` while too many others are at it."""
+    with state.admission.hold():
+        return await _embed(state, loaded, query, watch)
+
+
+async def _embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch) -> Embedded:
     if query.audio is not None:
         work = partial(decode, query.audio.data, max_seconds=state.settings.max_seconds)
         wave = await watch.run("decode", state.decoding, work)

@@ -1,17 +1,39 @@
-"""A few threads with a bounded number of callers in front of them."""
+"""How many at one time: queries in the house, and callers in front of a few threads."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 from app.errors import Overloaded
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Admission:
+    """Lets so many queries in at one time and refuses the others at the door, so that whatever is let in is answered.
+
+    For one event loop only.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """One place, for as long as the context lasts; raises `Overloaded` when there is none."""
+        if self._held >= self._most:
+            raise Overloaded
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
 
 
 class BoundedPool:

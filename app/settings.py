@@ -33,7 +33,9 @@ class Settings(BaseSettings):
     max_buffered_bytes: int = Field(160 * MIB, ge=1024, description="Largest sum of all bodies held at one time.")
     body_timeout_s: float = Field(30.0, gt=0, description="A body must have arrived completely after so long.")
     max_seconds: float = Field(30.0, gt=0, le=600, description="Longest utterance.")
-    queue_size: int = Field(64, ge=1, description="Queries that may wait for the encoder; more are refused.")
+    queue_size: int = Field(
+        64, ge=1, description="Queries being decoded or encoded, or waiting for it; more are refused."
+    )
     batch_size: int = Field(8, ge=1, description="Most queries that are encoded together.")
     decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
     search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")

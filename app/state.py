@@ -11,7 +11,7 @@ from app.catalogue import Catalogue
 from app.engine import Engine
 from app.errors import NotReady
 from app.metrics import Metrics
-from app.pools import BoundedPool
+from app.pools import Admission, BoundedPool
 from app.readiness import Readiness
 from app.settings import Settings
 
@@ -31,6 +31,7 @@ class State:
         self.settings = settings
         self.metrics = metrics
         self.readiness = Readiness(metrics)
+        self.admission = Admission(settings.queue_size)
         waiting = settings.queue_size
         self.decoding = BoundedPool("decode", threads=settings.decode_threads, max_waiting=waiting)
         self.searching = BoundedPool("search", threads=settings.search_threads, max_waiting=waiting)

@@ -22,7 +22,7 @@ from open_clip.tokenizer import SimpleTokenizer  # noqa: E402
 
 _SPECIAL_AND_BYTE_TOKENS = 2 * 256 + 2
 _CACHED_WORDS = 50_000
-_MOST_CHARACTERS = 5_000  # of a text: far more than fit any context, and the time for one long word is quadratic
+_MOST_CHARACTERS = 2_000  # of a text: far more than fit any context, and the time for one long word is quadratic
 _MOST_ELONGATED = 16
 
 
@@ -107,7 +107,10 @@ class ImagePreprocessor:
 
     def __call__(self, images: Sequence[Image.Image]) -> Tensor:
         """(B, 3, image_size, image_size) float32."""
-        return torch.stack([self._pixels(image) for image in images])
+        batch = torch.empty(len(images), 3, self._size, self._size)
+        for row, image in zip(batch, images, strict=True):
+            row.copy_(self._pixels(image))
+        return batch
 
     def _pixels(self, image: Image.Image) -> Tensor:
         pixels = np.array(centre(on_white(image), self._size), np.float32)

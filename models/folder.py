@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from os.path import isfile  # pathlib's raises where a name is too long
 from pathlib import Path
 
 import torch
 from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from models.config import ModelConfig
 from models.errors import ModelFolderError
@@ -39,6 +41,8 @@ class ModelFolder:
             tensors = load_file(self.path / WEIGHTS)
         except SafetensorError as error:
             raise ModelFolderError(f"{self.path / WEIGHTS} is damaged: {error}") from error
+        if unsound := _unsound(tensors):
+            raise ModelFolderError(f"{self.path / WEIGHTS} is damaged: {unsound} has values that are no numbers")
         try:
             model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         except RuntimeError as error:
@@ -50,8 +54,8 @@ def find_model(name_or_path: str) -> ModelFolder:
     """A shipped model by name, or a model folder by path. Raises `ModelFolderError`."""
     shipped = SHIPPED / name_or_path
     plain = name_or_path.replace("-", "").replace("_", "").isalnum()
-    path = shipped if plain and (shipped / CONFIG).is_file() else Path(name_or_path)
-    missing = [file for file in (CONFIG, WEIGHTS, VOCABULARY) if not (path / file).is_file()]
+    path = shipped if plain and isfile(shipped / CONFIG) else Path(name_or_path)
+    missing = [file for file in (CONFIG, WEIGHTS, VOCABULARY) if not isfile(path / file)]
     if missing:
         known = ", ".join(sorted(folder.parent.name for folder in SHIPPED.glob(f"*/{CONFIG}")))
         raise ModelFolderError(f"no model {name_or_path!r}: {', '.join(missing)} not found (shipped models: {known})")
@@ -60,10 +64,12 @@ def find_model(name_or_path: str) -> ModelFolder:
 
 
 def save_model(model: SpeechClip, path: Path, vocabulary: Sequence[int], card: str, half: bool = False) -> None:
-    """Write a model folder; with `half` the weights are stored as float16."""
-    path.mkdir(parents=True, exist_ok=True)
+    """Write a model folder; with `half` weights are stored as float16. Raises `ValueError` if they do not fit."""
     stored = torch.float16 if half else torch.float32
     tensors = {name: tensor.detach().to(stored).contiguous() for name, tensor in model.state_dict().items()}
+    if unsound := _unsound(tensors):
+        raise ValueError(f"{unsound} has values that are no numbers in {stored}")
+    path.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path / WEIGHTS)
     (path / CONFIG).write_text(model.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (path / VOCABULARY).write_text(json.dumps(list(vocabulary)) + "\n", encoding="utf-8")
@@ -78,6 +84,11 @@ def fingerprint(path: Path) -> str:
             while chunk := file.read(_HASH_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def _unsound(tensors: Mapping[str, Tensor]) -> str | None:
+    """The first tensor with an infinite value or one that is no number."""
+    return next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), None)
 
 
 def _config(path: Path) -> ModelConfig:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -81,6 +81,7 @@ class AudioEncoder(nn.Module):
     def _convolve(self, waves: Tensor, counts: Sequence[Tensor] | None) -> Tensor:
         """(B, N) -> (B, T, C). With `counts`, group normalisation ignores the frames beyond an utterance's end."""
         x = waves[:, None]
+        layer: Any
         for position, layer in enumerate(self.hubert.feature_extractor.conv_layers):
             if counts is not None and self.config.conv_norm == "group" and position == 0:
                 x = layer.conv(x)
@@ -108,7 +109,7 @@ class AudioEncoder(nn.Module):
 
 
 def official_frame_mask(lengths: Tensor, samples: int, frames: int) -> Tensor:
-    """(B, frames), True where any sample of a frame's chunk is real. Chunks are equal; the samples left over are cut."""
+    """(B, frames), True where any sample of a frame's chunk is real. Chunks are equal; samples left over are cut."""
     usable = samples - samples % frames
     padding = torch.arange(usable, device=lengths.device) >= lengths[:, None]
     return ~padding.view(len(lengths), frames, -1).all(-1)
@@ -139,7 +140,6 @@ def _hubert_config(config: AudioConfig) -> HubertConfig:
         activation_dropout=0.0,
         layerdrop=0.0,
         apply_spec_augment=False,
-        attn_implementation="sdpa",
     )
 
 

@@ -35,7 +35,7 @@ def _speed(rng: np.random.Generator) -> float:
 
 def _resample(wave: Wave, factor: float) -> Wave:
     positions = np.arange(0, len(wave) - 1, factor)
-    return np.interp(positions, np.arange(len(wave)), wave).astype(np.float32)
+    return np.asarray(np.interp(positions, np.arange(len(wave)), wave), np.float32)
 
 
 def _surround_with_silence(wave: Wave, rng: np.random.Generator) -> Wave:
@@ -61,7 +61,7 @@ def _equaliser(frequencies: Wave, rng: np.random.Generator) -> Wave:
     octaves = np.log2(np.maximum(frequencies, 60.0) / 60.0)
     knots = np.linspace(0, octaves[-1], 7)
     gains = rng.normal(0, 4.0, len(knots)) + rng.normal(0, 1.5) * (knots - knots.mean())
-    return (10 ** (np.clip(np.interp(octaves, knots, gains), -20, 20) / 20)).astype(np.float32)
+    return np.asarray(10 ** (np.clip(np.interp(octaves, knots, gains), -20, 20) / 20), np.float32)
 
 
 def _band_limits(frequencies: Wave, rng: np.random.Generator) -> Wave:

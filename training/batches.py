@@ -33,7 +33,7 @@ class Batch:
 
 
 class SpokenCorpus:
-    """All utterances in memory as int16; `phrases` lists what is said, each row of `rows` is (phrase, start, length)."""
+    """All utterances in memory as int16: each row of `rows` is (position in `phrases`, start, length)."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.phrases = sorted({phrase for _, rows in sources for phrase, _, _ in rows})
@@ -51,7 +51,7 @@ class SpokenCorpus:
 
     def wave(self, row: int) -> NDArray[np.float32]:
         _, start, length = self.rows[row]
-        return self.samples[start : start + length].astype(np.float32) / 32768
+        return np.asarray(self.samples[start : start + length] / np.float32(32768), np.float32)
 
 
 def synthetic(folder: Path) -> list[Source]:

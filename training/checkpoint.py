@@ -1,4 +1,4 @@
-"""Checkpoints of a stage: weights, optimiser and step, replaced in one move so that a kill loses no more than a few minutes."""
+"""Checkpoints of a stage: weights, optimiser and step, replaced in one move: a kill loses a few minutes at most."""
 
 from __future__ import annotations
 

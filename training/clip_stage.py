@@ -70,7 +70,7 @@ def _loss(clip: nn.Module, data: _Drawings, rng: np.random.Generator, size: int)
     with autocast():
         images = clip.encode_image(_shift(to_pixels(data.pixels[chosen]), rng))  # type: ignore[operator]
         words = clip.encode_text(data.tokens(texts))  # type: ignore[operator]
-    logits = unit(words) @ unit(images).T * clip.logit_scale.exp().clamp(max=60)  # type: ignore[operator, union-attr]
+    logits = unit(words) @ unit(images).T * clip.logit_scale.exp().clamp(max=60)  # type: ignore[operator]
     diagonal = torch.eye(size, dtype=torch.bool)
     mask = ~torch.from_numpy(named) | diagonal
     rows = torch.arange(size)

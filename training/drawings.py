@@ -1,4 +1,4 @@
-"""Drawings of the emoji by four vendors, as pixels. Different drawings of one thing are what CLIP has photographs for."""
+"""Drawings of the emoji by four vendors, as pixels: different drawings of one thing stand for its many photographs."""
 
 from __future__ import annotations
 

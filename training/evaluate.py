@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +43,11 @@ def digits_of_a_person(lexicon: Lexicon) -> Trial | None:
 
 
 @cache
-def held_out_voice(lexicon: Lexicon) -> Trial:
+def held_out_voice(lexicon: Lexicon) -> Trial | None:
     """Random single words by the synthetic voice that training never used."""
     rng = random.Random(0)
     words = rng.sample([phrase for phrase in lexicon.phrases if " " not in phrase], HELD_OUT_WORDS)
-    voice = Flite((HELD_OUT.removeprefix("flite/"),))
+    voice = Flite((HELD_OUT,))
     spoken = [(word, trim(voice.speak(word, rng)[0])) for word in words]
     audible = [(word, wave) for word, wave in spoken if len(wave) > 1600]
     return _trial([word for word, _ in audible], [wave for _, wave in audible], lexicon)
@@ -63,12 +62,29 @@ def _trial(words: Sequence[str], waves: Sequence[Wave], lexicon: Lexicon) -> Tri
     return Trial(waves, [lexicon.members[word] for word in words], words)
 
 
-def recalls(
-    trial: Trial, embed: EmbedSpeech, gallery: NDArray[np.float32], positions: NDArray[np.int64]
-) -> Mapping[int, float]:
-    """Recall at 1, 5 and 10. gallery: (G, E) unit vectors; positions: (G,) the emoji that each of them shows."""
-    row_of = {int(position): row for row, position in enumerate(positions)}
+@dataclass(frozen=True)
+class Gallery:
+    """vectors: (G, E) unit vectors; positions: (G,) the emoji that each of them shows."""
+
+    name: str
+    vectors: NDArray[np.float32]
+    positions: NDArray[np.int64]
+
+
+def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) -> Mapping[str, Mapping[int, float]]:
+    """Recall of every trial of the model card; the first gallery is the one that is served, the others are checks."""
+    served, *others = galleries
+    trials: Mapping[str, Callable[[Lexicon], Trial | None]]
+    trials = {"words": words_of_a_person, "digits": digits_of_a_person, "held-out voice": held_out_voice}
+    found = [(f"{name} in {served.name}", trial(lexicon), served) for name, trial in trials.items()]
+    found += [(f"words in {other.name}", words_of_a_person(lexicon), other) for other in others]
+    return {title: recalls(trial, embed, gallery) for title, trial, gallery in found if trial is not None}
+
+
+def recalls(trial: Trial, embed: EmbedSpeech, gallery: Gallery) -> Mapping[int, float]:
+    """Recall at 1, 5 and 10 over the utterances that the gallery has an answer to; at 0 stands how many these are."""
+    row_of = {int(position): row for row, position in enumerate(gallery.positions)}
     members = [[row_of[p] for p in right if p in row_of] for right in trial.members]
     answerable = [n for n, right in enumerate(members) if right]
-    vectors = embed([trial.waves[n] for n in answerable])
-    return recall_at(best_ranks(vectors, gallery, [members[n] for n in answerable]))
+    ranks = best_ranks(embed([trial.waves[n] for n in answerable]), gallery.vectors, [members[n] for n in answerable])
+    return {k: round(value, 1) for k, value in recall_at(ranks).items()} | {0: len(answerable)}

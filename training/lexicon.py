@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 DATA_PACKAGE = "emojibase-data@17.0.0"
 PACKAGES = (
@@ -23,9 +24,10 @@ PACKAGES = (
     "@iconify-json/noto-v1@1.2.5",
 )
 COMPONENT_GROUP = 2
-FLAG_GROUP = 9
+FLAG_GROUP = 9  # the flags of countries, which Noto's set of drawings leaves out
 MAX_WORDS = 6
-_DIGITS = {str(n): word for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_DIGITS = {str(number): word for number, word in enumerate(_NUMBERS)}
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,6 @@ class Emoji:
     symbol: str
     name: str
     keywords: tuple[str, ...]
-    is_flag: bool
 
     @property
     def phrases(self) -> tuple[str, ...]:
@@ -79,24 +80,16 @@ def speakable(text: str) -> str | None:
 def load_lexicon(packages: Path) -> Lexicon:
     """Read the lexicon from the unpacked npm packages under `packages` (see `fetch_packages`)."""
     entries = json.loads((packages / "emojibase-data" / "en" / "data.json").read_text(encoding="utf-8"))
-    emoji = [_emoji(entry) for entry in entries if entry.get("group") not in (None, COMPONENT_GROUP)]
+    emoji = [_emoji(entry) for entry in entries if entry.get("group") not in (None, COMPONENT_GROUP, FLAG_GROUP)]
     return Lexicon([e for e in emoji if e is not None])
 
 
-def _emoji(entry: Mapping[str, object]) -> Emoji | None:
-    label, tags = str(entry["label"]), entry.get("tags", [])
-    assert isinstance(tags, list)
-    spoken = [phrase for phrase in map(speakable, [label, *map(str, tags)]) if phrase]
+def _emoji(entry: Mapping[str, Any]) -> Emoji | None:
+    spoken = [phrase for phrase in map(speakable, [entry["label"], *entry.get("tags", [])]) if phrase]
     unique = list(dict.fromkeys(spoken))
     if not unique:
         return None
-    return Emoji(
-        id=drawing_id(str(entry["hexcode"])),
-        symbol=str(entry["emoji"]),
-        name=unique[0],
-        keywords=tuple(unique[1:]),
-        is_flag=entry.get("group") == FLAG_GROUP,
-    )
+    return Emoji(drawing_id(entry["hexcode"]), entry["emoji"], unique[0], tuple(unique[1:]))
 
 
 def drawing_id(hexcode: str) -> str:

@@ -13,7 +13,7 @@ WORD_BREAK = " "
 
 def phonemize(phrases: Sequence[str]) -> list[tuple[str, ...]]:
     """Phonemes of each phrase (General American), without stress, with a symbol between words."""
-    out = []
+    out: list[tuple[str, ...]] = []
     for start in range(0, len(phrases), 500):
         batch = phrases[start : start + 500]
         command = ["espeak-ng", "-q", "--ipa", "--sep=_", "-v", "en-us"]
@@ -38,7 +38,7 @@ def _split(line: str) -> tuple[str, ...]:
 
 
 def load_phonemes(work: Path, phrases: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
-    """Phrase -> phonemes, kept in `work/phonemes.json`; what is missing there is asked of espeak-ng."""
+    """Phrase -> phonemes of all that was ever asked for, kept in `work/phonemes.json`; espeak-ng says the rest."""
     path = work / "phonemes.json"
     known: dict[str, Sequence[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     missing = [phrase for phrase in dict.fromkeys(phrases) if phrase not in known]
@@ -46,4 +46,4 @@ def load_phonemes(work: Path, phrases: Sequence[str]) -> Mapping[str, tuple[str,
         known.update(zip(missing, phonemize(missing), strict=True))
         work.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
-    return {phrase: tuple(known[phrase]) for phrase in phrases}
+    return {phrase: tuple(sounds) for phrase, sounds in known.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from index.collection import Collection
+from index.errors import CollectionError
 from index.manifest import Kind
 from index.records import Record
 from index.store import Store
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent
 DRAWINGS = FOLDER / "drawings"
 BATCH = 64
+DEFAULTS: tuple[Kind, ...] = ("images", "captions", "keywords")
 
 Progress = Callable[[str, int, int], None]
 """(step, done, total)"""
@@ -55,38 +57,48 @@ def lexicon() -> list[Drawing]:
     return [Drawing(**entry) for entry in json.loads((FOLDER / "lexicon.json").read_text(encoding="utf-8"))]
 
 
-def prepare_collections(store: Store, encoder: Encoder, progress: Progress) -> None:
-    """Create or complete the collections `images`, `captions` and `keywords`.
+def is_default(collection: Collection) -> bool:
+    """Whether it was made here, by this installation or by one in another place, and may be made anew."""
+    root = collection.media_root
+    return collection.name in DEFAULTS and root is not None and root.parts[-3:] == DRAWINGS.parts[-3:]
 
-    A start that was cut off goes on where it stopped. A default collection whose vectors were made by another model,
-    or whose drawings have moved, is made anew; a collection of the same name with other contents is left alone.
+
+def prepare_collections(store: Store, encoder: Encoder, progress: Progress, names: Container[str] = DEFAULTS) -> None:
+    """Create or complete the default collections of these names.
+
+    One that was cut off goes on where it stopped, and records that the lexicon has changed are made again. One whose
+    vectors were made by another model, or whose drawings have moved, is made anew; a collection of the same name with
+    other contents is left alone. One that cannot be used is logged, and keeps none of the others from being made.
     """
     drawings = lexicon()
-    plans = [_images(drawings, encoder), _captions(drawings, encoder), _keywords(drawings, encoder)]
+    plans = (_images(drawings, encoder), _captions(drawings, encoder), _keywords(drawings, encoder))
     for plan in plans:
-        with_collection = _open(store, plan.kind, encoder)
-        if with_collection is not None:
-            with with_collection as collection:
-                _complete(collection, plan, progress)
+        if plan.kind in names:
+            try:
+                _prepare(store, plan, encoder, progress)
+            except CollectionError as error:
+                logger.error("default collection cannot be made ready: %s", error)
 
 
-def _open(store: Store, kind: Kind, encoder: Encoder) -> Collection | None:
-    if kind in store.names():
-        collection = store.open(kind)
-        if collection.media_root is None or collection.media_root.parts[-2:] != DRAWINGS.parts[-2:]:
-            collection.close()
-            return None
-        if collection.fingerprint == encoder.fingerprint and collection.media_root == DRAWINGS:
-            return collection
-        logger.info("collection %s was made by another model or moved: it is made anew", kind)
-        collection.close()
-        store.delete(kind)
-    return store.create(kind, kind, encoder.dim, encoder.fingerprint, DRAWINGS)
+def _prepare(store: Store, plan: _Plan, encoder: Encoder, progress: Progress) -> None:
+    if plan.kind in store.names():
+        with store.open(plan.kind) as found:
+            if not is_default(found):
+                return
+            if found.fingerprint == encoder.fingerprint and found.media_root == DRAWINGS:
+                _complete(found, plan, progress)
+                return
+        logger.info("default collection %s was made by another model or has moved: it is made anew", plan.kind)
+        store.delete(plan.kind)
+    with store.create(plan.kind, plan.kind, encoder.dim, encoder.fingerprint, DRAWINGS) as new:
+        _complete(new, plan, progress)
 
 
 def _complete(collection: Collection, plan: _Plan, progress: Progress) -> None:
-    known = {record.id for record in collection.list(len(plan.records))} if collection.count else set()
-    missing = [record for record in plan.records if record.id not in known]
+    known = {record.id: record for record in collection.list(collection.count)} if collection.count else {}
+    missing = [record for record in plan.records if known.get(record.id) != record]
+    if gone := sorted(known.keys() - {record.id for record in plan.records}):
+        collection.delete(gone)
     done = len(plan.records) - len(missing)
     for start in range(0, len(missing), BATCH):
         progress(f"indexing {plan.kind}", done + start, len(plan.records))

@@ -1,4 +1,4 @@
-"""A few threads, and only so many callers in front of them."""
+"""Only so many queries in the house, and only so many callers in front of a few threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.errors import Overloaded
-from app.pools import BoundedPool
+from app.pools import Admission, BoundedPool
 
 WAIT_S = 10
 
@@ -19,6 +19,16 @@ def pool() -> Iterator[BoundedPool]:
     pool = BoundedPool("test", threads=1, max_waiting=1)
     yield pool
     pool.close()
+
+
+def test_a_place_is_given_back_whatever_happened() -> None:
+    admission = Admission(1)
+    with pytest.raises(ZeroDivisionError), admission.hold():
+        divmod(1, 0)
+    with admission.hold(), pytest.raises(Overloaded):
+        admission.hold().__enter__()
+    with admission.hold():
+        pass
 
 
 def test_results_and_exceptions_come_back(pool: BoundedPool) -> None:

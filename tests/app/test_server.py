@@ -129,12 +129,20 @@ def a_chunked_body_is_cut(http: httpx2.Client) -> None:
 
 def a_slow_query_survives_sigterm(service: Process, http: httpx2.Client) -> None:
     answers: list[httpx2.Response] = []
+    batches = batches_so_far(http)
     asking = threading.Thread(target=lambda: answers.append(http.post("/embed", json={"text": "slow"})))
     asking.start()
-    time.sleep(0.4)
+    while batches_so_far(http) == batches:
+        time.sleep(0.01)
     service.process.send_signal(signal.SIGTERM)
     asking.join(WAIT_S)
     assert answers[0].status_code == 200
+
+
+def batches_so_far(http: httpx2.Client) -> str:
+    found = re.search(r"speechclip_batch_size_count (\S+)", http.get("/metrics").text)
+    assert found
+    return found[1]
 
 
 def test_a_port_that_is_taken_ends_with_a_failure(tmp_path: Path) -> None:

@@ -71,10 +71,11 @@ def test_a_text_that_spells_out_a_special_token_is_text(text: str) -> None:
 
 def test_a_book_of_one_word_takes_no_longer_than_a_page() -> None:
     word = "".join(np.random.default_rng(0).choice(list("abcdefghijklmnopqrstuvwxyz"), 1_000_000))
+    tokenizer = Tokenizer()
     start = time.process_time()
-    Tokenizer()([word])
+    tokenizer([word])
 
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 2
 
 
 def test_words_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,188 @@
+"""Every command of `speechclip`: what it is called, what it takes, and which function does it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from app.cli.errors import TOLD, sentence
+from app.version import service_version
+
+MOST_RESULTS = 1000
+
+
+class _Group(TyperGroup):
+    """Tells every exception that was written for people as one sentence on stderr, with exit status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TOLD as error:
+            typer.echo(f"Error: {sentence(error)}", err=True)
+            raise typer.Exit(1) from None
+
+
+program = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help is quick help
+    help="Spoken search: say what you are looking for, get the nearest images, captions and keywords.",
+)
+collections = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, describe or delete collections.")
+models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List or describe models.")
+program.add_typer(collections, name="collections")
+program.add_typer(models, name="models")
+
+# None leaves a setting to its environment variable, SPEECHCLIP_..., and to its default after that.
+Model = Annotated[str | None, typer.Option(help="A model that ships with the project, or a model folder.")]
+Data = Annotated[Path | None, typer.Option(help="The folder that holds the collections.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 lets the system choose.")]
+Query = Annotated[str, typer.Argument(help="An audio file, an image file, - for audio on stdin, or a text.")]
+TopK = Annotated[int, typer.Option(min=1, max=MOST_RESULTS, help="How many results.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
+Name = Annotated[str, typer.Argument(help="The name of a collection.")]
+Sources = Annotated[
+    list[Path], typer.Argument(help="Image files, folders of images, or .txt files with one text per line.")
+]
+TextKind = Annotated[
+    Literal["images", "captions", "keywords"] | None,
+    typer.Option("--kind", help="What the records are: images for images; captions (default) or keywords for texts."),
+]
+
+
+def main() -> None:
+    """The console script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show an emoji is no reason to fail
+    program(prog_name="speechclip")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"speechclip {service_version()}")
+        raise typer.Exit
+
+
+@program.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Every option of the program itself acts before this is called."""
+
+
+@program.command()
+def serve(model: Model = None, data: Data = None, host: Host = None, port: Port = None) -> None:
+    """Serve the API and the page until stopped."""
+    from app.cli.local import settings_of
+    from app.server import serve
+
+    serve(settings_of(model=model, data=data, host=host, port=port))
+
+
+@program.command()
+def search(
+    query: Query,
+    collection: Annotated[str, typer.Option(help="The collection to search.")] = "images",
+    top_k: TopK = 10,
+    model: Model = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Find the records nearest to what is said, shown or typed. Needs no running service."""
+    from app.cli.local import settings_of
+    from app.cli.query import search
+
+    search(query, collection, top_k, settings_of(model=model, data=data), as_json)
+
+
+@program.command()
+def keywords(query: Query, top_k: TopK = 10, model: Model = None, data: Data = None, as_json: Json = False) -> None:
+    """Find the keywords nearest to what is said; it is not transcribed. Needs no running service."""
+    from app.cli.local import settings_of
+    from app.cli.query import keywords
+
+    keywords(query, top_k, settings_of(model=model, data=data), as_json)
+
+
+@program.command()
+def index(
+    collection: Annotated[str, typer.Argument(help="Its name; it is made if it is not there.")],
+    sources: Sources,
+    kind: TextKind = None,
+    model: Model = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Put images or texts into a collection.
+
+    What is there already is passed over, so a run that was cut off goes on where it stopped. Files that cannot be
+    used are listed and skipped; the exit status is 1 then.
+    """
+    from app.cli.indexing import index
+    from app.cli.local import settings_of
+
+    if not index(collection, sources, kind, settings_of(model=model, data=data), as_json):
+        raise typer.Exit(1)
+
+
+@collections.command("list")
+def list_collections(data: Data = None, as_json: Json = False) -> None:
+    """Every collection, those that cannot be used among them, with the reason."""
+    from app.cli.collections import list_all
+    from app.cli.local import settings_of
+
+    list_all(settings_of(data=data), as_json)
+
+
+@collections.command("info")
+def describe_collection(name: Name, data: Data = None, as_json: Json = False) -> None:
+    """One collection: its kind, size, model and media folder."""
+    from app.cli.collections import info
+    from app.cli.local import settings_of
+
+    info(name, settings_of(data=data), as_json)
+
+
+@collections.command("delete")
+def delete_collection(
+    name: Name,
+    data: Data = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a collection with all its records. The images themselves stay where they are."""
+    from app.cli.collections import delete
+    from app.cli.local import settings_of
+
+    delete(name, settings_of(data=data), confirm=not yes)
+
+
+@models.command("list")
+def list_models(as_json: Json = False) -> None:
+    """The models that ship with the project."""
+    from app.cli.models import list_all
+
+    list_all(as_json)
+
+
+@models.command("info")
+def describe_model(
+    model: Annotated[
+        str | None, typer.Argument(help="A model that ships with the project, or a model folder; else the one in use.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """One model: its configuration, fingerprint, size, licence, and the beginning of its card."""
+    from app.cli.local import settings_of
+    from app.cli.models import info
+
+    info(settings_of(model=model).model, as_json)

@@ -1,0 +1,64 @@
+"""The settings, the model and the collections, opened in this process: no service takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from app.cli.errors import CommandError
+from app.cli.terminal import progress_bar, waiting
+from app.demo import DEFAULTS, prepare_collections
+from app.settings import Settings
+from index.collection import Collection
+from index.store import Store
+
+if TYPE_CHECKING:
+    # Not at run time: the module brings torch, and what is wrong with a query is said without waiting for it.
+    from models.encoder import Encoder
+
+
+def settings_of(**given: Any) -> Settings:
+    """The settings of the environment, and in their place what was given on the command line and is not None."""
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        found = error.errors()[0]
+        name = "_".join(str(part) for part in found["loc"])
+        raise CommandError(f"the setting {name} (SPEECHCLIP_{name.upper()}): {found['msg']}") from None
+
+
+def open_store(settings: Settings) -> Store:
+    return Store(settings.data / "collections")
+
+
+def load_model(settings: Settings) -> Encoder:
+    """Raises `models.errors.ModelError`."""
+    with waiting(f"loading the model {settings.model}"):
+        from models.encoder import load_encoder
+
+        return load_encoder(settings.model)
+
+
+@contextmanager
+def searchable(name: str, settings: Settings) -> Iterator[tuple[Encoder, Collection]]:
+    """The model, and a collection of its vectors; what can be wrong with the collection is found first.
+
+    A default collection is made if it is not there, and made anew for another model, as when the service starts.
+    """
+    store = open_store(settings)
+    if name not in DEFAULTS:
+        with store.open(name) as collection:
+            encoder = load_model(settings)
+            collection.require(encoder.fingerprint)
+            yield encoder, collection
+        return
+    if name in store.names():
+        store.open(name).close()
+    encoder = load_model(settings)
+    with progress_bar() as advance:
+        prepare_collections(store, encoder, advance, {name})
+    with store.open(name, encoder.fingerprint) as collection:
+        yield encoder, collection

@@ -1,0 +1,180 @@
+"""`speechclip search` and `speechclip keywords`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from app.cli.errors import CommandError
+from app.cli.local import searchable
+from app.cli.terminal import plain, print_json, print_table, stderr
+from app.errors import InvalidParameter
+from app.images import decode_image
+from app.media import TYPES
+from app.queries import sniff, validated
+from app.routes.search import KEYWORDS, REVISION_CHARACTERS, SCORE_DIGITS
+from app.schemas import MediaQuery, QueryInfo
+from app.settings import Settings
+from index.collection import Collection
+from index.ranking import Hit
+from models.audio import decode
+
+if TYPE_CHECKING:
+    from models.encoder import Encoder
+
+Payload = NDArray[np.float32] | Image | str
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    payload: Payload
+    info: QueryInfo
+    seconds: float
+    """How long it took."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """The hits, best first, and `about`: all else that the service's answers tell, but for the request's id."""
+
+    hits: list[Hit]
+    about: dict[str, object]
+
+
+def search(query: str, name: str, top_k: int, settings: Settings, as_json: bool) -> None:
+    """Print the nearest records of a collection; the JSON is that of `POST /search/{collection}`."""
+    answer = _ask(query, name, top_k, settings)
+    rows = [(rank, f"{hit.score:.3f}", hit.record.id, *_told(hit)) for rank, hit in enumerate(answer.hits, start=1)]
+    if as_json:
+        print_json({"results": [_result(rank, hit) for rank, hit in enumerate(answer.hits, start=1)], **answer.about})
+    else:
+        print_table(("#", "score", "id", "caption", "uri"), rows)
+
+
+def keywords(query: str, top_k: int, settings: Settings, as_json: bool) -> None:
+    """Print the nearest keywords; the JSON is that of `POST /keywords`."""
+    answer = _ask(query, KEYWORDS, top_k, settings)
+    found = [(hit.record.caption or hit.record.id, hit.score) for hit in answer.hits]
+    if as_json:
+        listed = [
+            {"keyword": keyword, "score": round(score, SCORE_DIGITS), "rank": rank}
+            for rank, (keyword, score) in enumerate(found, start=1)
+        ]
+        print_json({"keywords": listed, **answer.about})
+    else:
+        print_table(
+            ("#", "score", "keyword"),
+            [(rank, f"{score:.3f}", keyword) for rank, (keyword, score) in enumerate(found, start=1)],
+        )
+
+
+def _ask(query: str, name: str, top_k: int, settings: Settings) -> _Answer:
+    decoded = _decode(_read(query, settings.max_body_bytes), settings.max_seconds)
+    if decoded.info.truncated:
+        stderr().print(f"{plain(query)} broke off; what could be decoded is used")
+    with searchable(name, settings) as (encoder, collection):
+        encoding_at = time.perf_counter()
+        vector = _embed(encoder, decoded.payload)
+        searching_at = time.perf_counter()
+        hits = collection.search(vector, top_k)[0]
+        seconds = {
+            "decode": decoded.seconds,
+            "queue": 0.0,
+            "encode": searching_at - encoding_at,
+            "search": time.perf_counter() - searching_at,
+        }
+        return _Answer(hits, {"query": decoded.info.model_dump(), **_about(encoder, collection, seconds)})
+
+
+def _read(query: str, most_bytes: int) -> MediaQuery:
+    """The argument as a query: a file that is there, stdin for "-", or else a text."""
+    try:
+        if query == "-":
+            return _media(typer.get_binary_stream("stdin").read(most_bytes + 1), most_bytes)
+        path = Path(query)
+        if _is_there(path):
+            with path.open("rb") as file:
+                return _media(file.read(most_bytes + 1), most_bytes)
+    except OSError as error:
+        raise CommandError(f"{query} cannot be read: {error.strerror or error}") from None
+    if path.suffix.lower() in TYPES:
+        raise CommandError(f"there is no file {query}")
+    try:
+        return validated(MediaQuery, {"text": query})
+    except InvalidParameter as error:
+        raise CommandError(f"the query cannot be used: {error}") from None
+
+
+def _is_there(path: Path) -> bool:
+    """Pipes count; folders do not, because a word can be the name of one."""
+    try:
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # longer than a name can be, or with NUL in it
+        return False
+
+
+def _media(data: bytes, most_bytes: int) -> MediaQuery:
+    if not data:
+        raise CommandError("the query is empty: there are no bytes in it")
+    if len(data) > most_bytes:
+        raise CommandError(f"the query is larger than the {most_bytes} bytes of SPEECHCLIP_MAX_BODY_BYTES")
+    return validated(MediaQuery, {sniff(data): {"data": data}})
+
+
+def _decode(query: MediaQuery, max_seconds: float) -> _Decoded:
+    started_at = time.perf_counter()
+    payload: Payload = query.text or ""
+    info = QueryInfo(kind="text", format=None, seconds=None, truncated=False)
+    if query.audio is not None:
+        wave = decode(query.audio.data, max_seconds)
+        payload = wave.samples
+        info = QueryInfo(kind="audio", format=wave.format, seconds=round(wave.seconds, 3), truncated=wave.truncated)
+    elif query.image is not None:
+        payload, name = decode_image(query.image.data)
+        info = QueryInfo(kind="image", format=name, seconds=None, truncated=False)
+    return _Decoded(payload, info, time.perf_counter() - started_at)
+
+
+def _embed(encoder: Encoder, payload: Payload) -> NDArray[np.float32]:
+    if isinstance(payload, str):
+        return encoder.embed_texts([payload])
+    if isinstance(payload, Image):
+        return encoder.embed_images([payload])
+    return encoder.embed_speech([payload]).vectors
+
+
+def _about(encoder: Encoder, collection: Collection, seconds: dict[str, float]) -> dict[str, object]:
+    milliseconds = {stage: round(1000 * value, 2) for stage, value in seconds.items()}
+    return {
+        "model": {"name": encoder.name, "revision": encoder.fingerprint[:REVISION_CHARACTERS], "dim": encoder.dim},
+        "collection": {"name": collection.name, "version": collection.version, "count": collection.count},
+        "timings_ms": milliseconds | {"total": round(1000 * sum(seconds.values()), 2)},
+    }
+
+
+def _told(hit: Hit) -> tuple[str, str]:
+    """Caption and uri, where they say more than the id does."""
+    record = hit.record
+    return "" if record.caption in (None, record.id) else str(record.caption), "" if record.uri in (
+        None,
+        record.id,
+    ) else str(record.uri)
+
+
+def _result(rank: int, hit: Hit) -> dict[str, object]:
+    record = hit.record
+    return {
+        "id": record.id,
+        "rank": rank,
+        "score": round(hit.score, SCORE_DIGITS),
+        "caption": record.caption,
+        "uri": record.uri,
+        "metadata": dict(record.metadata),
+    }

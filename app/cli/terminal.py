@@ -1,0 +1,79 @@
+"""Answers on stdout, as a table or as JSON; messages and progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+# Names and captions come from files of anybody's making: what steers a terminal does not get through.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+Advance = Callable[[str, int, int], None]
+"""(step, done, total)"""
+
+
+def plain(text: object) -> str:
+    """The text without anything that a terminal obeys."""
+    return CONTROL.sub("�", str(text))
+
+
+def stdout() -> Console:
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def stderr() -> Console:
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def print_json(value: object) -> None:
+    """ASCII only, so that it comes through any pipe."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table whose cells are folded where the terminal is too narrow, never cut. Columns named # are numbers."""
+    table = Table(box=None, pad_edge=False)
+    for header in headers:
+        table.add_column(header, justify="right" if header == "#" else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(plain(cell) for cell in row))
+    stdout().print(table)
+
+
+def print_facts(facts: Sequence[tuple[str, object]]) -> None:
+    """One `name  value` per line."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, plain(value))
+    stdout().print(table)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A spinner, where somebody watches."""
+    with stderr().status(plain(what)):
+        yield
+
+
+@contextmanager
+def progress_bar() -> Iterator[Advance]:
+    """A bar per step; it leaves nothing behind on the terminal."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=stderr(), transient=True) as progress:
+        tasks = {}
+
+        def advance(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(plain(step), total=total)
+            progress.update(tasks[step], completed=done, total=total)
+
+        yield advance

@@ -1,0 +1,88 @@
+"""`python -m training`: every step of nano's training, each of which goes on where it was cut off."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models import compat
+
+compat.prepare()
+
+from training.gallery import write_gallery  # noqa: E402  the line above makes torchaudio importable
+from training.lexicon import fetch_packages  # noqa: E402
+from training.recipe import Recipe  # noqa: E402
+from training.speech import make_corpus  # noqa: E402
+from training.voices import missing_programs  # noqa: E402
+from training.workshop import Workshop  # noqa: E402
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+Work = Annotated[Path, typer.Option("--work", help="Where everything is kept.")]
+DEFAULT_WORK = Path("work/nano")
+
+
+@app.command()
+def fetch(work: Work = DEFAULT_WORK) -> None:
+    """Download the drawings and their names (npm packages)."""
+    fetch_packages(_workshop(work).packages)
+
+
+@app.command()
+def speak(work: Work = DEFAULT_WORK, shards: int = 14, workers: int = os.cpu_count() or 1) -> None:
+    """Synthesise speech: 2,000 utterances a shard."""
+    if missing := missing_programs():
+        sys.exit(f"install first: {', '.join(missing)}")
+    shop = _workshop(work)
+    for done in make_corpus(shop.packages, shop.speech, range(1, shards + 1), workers):
+        print(done, flush=True)
+
+
+@app.command()
+def clip(work: Work = DEFAULT_WORK) -> None:
+    """Stage 1: train the small CLIP on drawings and phrases."""
+    _workshop(work).train_clip()
+
+
+@app.command()
+def listen(work: Work = DEFAULT_WORK) -> None:
+    """Stage 2: train the audio encoder on phonemes."""
+    _workshop(work).listen()
+
+
+@app.command()
+def align(work: Work = DEFAULT_WORK) -> None:
+    """Stage 3: train the speech side on speech-image pairs."""
+    _workshop(work).align()
+
+
+@app.command()
+def export(out: Path, card: Path, work: Work = DEFAULT_WORK) -> None:
+    """Write the model folder OUT with the model card CARD."""
+    _workshop(work).export(out, card.read_text(encoding="utf-8"))
+
+
+@app.command()
+def gallery(out: Path = Path("app/demo"), work: Work = DEFAULT_WORK) -> None:
+    """Write the drawings and names of the default collections."""
+    shop = _workshop(work)
+    print(write_gallery(shop.packages, out, shop.lexicon), "drawings")
+
+
+@app.command()
+def evaluate(model: str = "nano", work: Work = DEFAULT_WORK) -> None:
+    """The figures of the model card."""
+    print(json.dumps(_workshop(work).evaluate(model), indent=2))
+
+
+def _workshop(work: Path) -> Workshop:
+    return Workshop(work, Recipe())
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,132 @@
+"""The whole of nano's training, stage by stage, over one folder of work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from models.clip import Tokenizer, build_clip
+from models.encoder import Encoder, load_encoder
+from models.folder import save_model
+from models.speechclip import SpeechClip
+from training.checkpoint import load_stage
+from training.clip_stage import train_clip
+from training.corpora import heard
+from training.ctc import PhonemeLoss
+from training.drawings import HELD_OUT, TRAINING, cached_vendor
+from training.evaluate import Gallery, figures
+from training.lexicon import Lexicon, load_lexicon
+from training.listener import Listener
+from training.pairs import PairLoss, embed_drawings
+from training.phonemes import load_phonemes
+from training.recipe import Recipe
+from training.speech_stages import aligning, listening, train_speech
+
+JUDGED = ("noto", HELD_OUT)
+
+
+@dataclass(frozen=True, eq=False)
+class Workshop:
+    """folder/packages: npm packages; folder/speech: shards; folder itself: checkpoints and caches."""
+
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def packages(self) -> Path:
+        return self.folder / "packages"
+
+    @property
+    def speech(self) -> Path:
+        return self.folder / "speech"
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        return load_lexicon(self.packages)
+
+    def train_clip(self) -> None:
+        train_clip(self.recipe, self.packages, self.folder, self.lexicon)
+
+    def clip(self) -> nn.Module:
+        """The trained CLIP, frozen."""
+        clip = build_clip(self.recipe.model.clip, self.recipe.model.embedding_size)
+        if not load_stage(self.folder / "clip.pt", clip):
+            raise FileNotFoundError(f"{self.folder / 'clip.pt'} is missing: train CLIP first")
+        return clip.eval().requires_grad_(False)
+
+    def listen(self) -> None:
+        corpus = heard(self.speech)
+        phonemes = self._phonemes(corpus[0].phrases)
+        listener = self._listener(phonemes)
+        objective = listening(listener, phonemes)
+        train_speech(self.folder / "listen.pt", listener, objective, corpus, self.recipe.listen, self.recipe.seed)
+
+    def align(self) -> None:
+        members = self.lexicon.members
+        corpus = heard(self.speech, lambda phrase: phrase in members)
+        phonemes = self._phonemes(corpus[0].phrases)
+        listener = self._listener(phonemes)
+        load_stage(self.folder / "listen.pt", listener)
+        vendors = [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
+        pairs = PairLoss(self.clip(), vendors, corpus[0].phrases, members)
+        objective = aligning(listener, phonemes, pairs)
+        checkpoint = self.folder / "align.pt"
+        train_speech(checkpoint, listener, objective, corpus, self.recipe.align, self.recipe.seed, self.report)
+
+    def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
+        """The figures of the model card for a network in training."""
+        clip = self.clip()
+        galleries = [self._gallery(vendor, lambda pixels: embed_drawings(clip, pixels).numpy()) for vendor in JUDGED]
+        return figures(self.lexicon, galleries, listener.embed_speech)
+
+    def evaluate(self, model: str) -> Mapping[str, Mapping[int, float]]:
+        """The figures of the model card for a model folder or a shipped model."""
+        encoder = load_encoder(model)
+
+        def embed(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            images = [Image.fromarray(one) for one in pixels]
+            return np.concatenate([encoder.embed_images(images[i : i + 256]) for i in range(0, len(images), 256)])
+
+        galleries = [self._gallery(vendor, embed) for vendor in JUDGED]
+        return figures(self.lexicon, galleries, lambda waves: _one_by_one(encoder, waves))
+
+    def _gallery(self, vendor: str, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Gallery:
+        pixels, positions = cached_vendor(self.packages, self.folder, vendor, self.lexicon)
+        return Gallery(vendor, embed(pixels), positions)
+
+    def export(self, out: Path, card: str) -> None:
+        """Write the model folder of the last aligned checkpoint."""
+        saved = torch.load(self.folder / "align.pt", weights_only=True)["weights"]
+        model = SpeechClip(self.recipe.model)
+        speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "parallel_branch."))}
+        clip = {f"clip.{name}": tensor for name, tensor in self.clip().state_dict().items()}
+        model.load_state_dict(speech | clip)
+        save_model(model, out, self._vocabulary(), card, half=True)
+
+    def _phonemes(self, phrases: Sequence[str]) -> PhonemeLoss:
+        # The alphabet is that of everything ever said, so that both stages number it alike.
+        return PhonemeLoss(phrases, load_phonemes(self.folder, [*self.lexicon.phrases, *phrases]))
+
+    def _listener(self, phonemes: PhonemeLoss) -> Listener:
+        torch.manual_seed(self.recipe.seed)
+        return Listener(self.recipe.model, phonemes.symbols)
+
+    def _vocabulary(self) -> list[int]:
+        """Sub-words of the lexicon, after the padding, start and end of the official tables."""
+        text = self.recipe.model.clip.text
+        tokens = Tokenizer(text.vocab_size, text.context_length)
+        used = sorted({number for phrase in self.lexicon.phrases for number in tokens.encode(phrase)})
+        special = [0, tokens.sot, tokens.eot]
+        return [*special, *(number for number in used if number not in special)]
+
+
+def _one_by_one(encoder: Encoder, waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.concatenate([encoder.embed_speech([wave]).vectors for wave in waves])
