@@ -38,6 +38,19 @@ class Catalogue:
                 raise self._failed[name]
             return self._open[name]
 
+    def require_any(self) -> None:
+        """Raise why no collection can be used, where there are some. Blocks while one is tried again."""
+        error: CollectionError | None = None
+        for name in self.failed:
+            if self._open:
+                return
+            try:
+                self.get(name)
+            except CollectionError as why:
+                error = why
+        if error is not None and not self._open:
+            raise error
+
     @property
     def collections(self) -> Mapping[str, Collection]:
         return dict(sorted(self._open.items()))

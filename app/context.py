@@ -18,6 +18,7 @@ access = logging.getLogger("app.access")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+LOGGED_CHARACTERS = 200  # of a path; it can be as long as a stranger likes
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 
 PAGE_POLICY = (
@@ -67,7 +68,7 @@ class RequestContext:
         fields = {
             "method": exchange.method,
             # Without the query string: it is nobody's business but the sender's.
-            "path": exchange.scope["path"],
+            "path": exchange.scope["path"][:LOGGED_CHARACTERS],
             "status": status,
             "ms": round(seconds * 1000, 1),
             "request_id": exchange.request_id,

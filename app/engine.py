@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from models.encoder import Encoder
 
 logger = logging.getLogger(__name__)
+
+MOST_FAILURES = 3
+"""So many failures in a row are looked into."""
+BROKEN = "The model no longer works here; the service has to be started again."
 
 Kind = Literal["speech", "image", "text"]
 Payload = NDArray[np.float32] | Image | str
@@ -50,27 +54,46 @@ class Engine:
     """Encodes queries of many requests in micro-batches of one kind, first come, first served.
 
     A query whose future was cancelled is skipped. When a batch fails, its queries are tried once more, each alone, so
-    that one bad query harms nobody else's.
+    that one bad query harms nobody else's. When several fail in a row, `utterance`, which is known to be good, is
+    tried: where that fails too, the encoder or its device is broken for good, and the thread ends with `on_broken`.
     """
 
-    def __init__(self, encoder: Encoder, metrics: Metrics, *, max_batch: int, max_queue: int) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        metrics: Metrics,
+        utterance: NDArray[np.float32],
+        on_broken: Callable[[], None],
+        *,
+        max_batch: int,
+        max_queue: int,
+    ) -> None:
         self.encoder = encoder
+        self._utterance, self._on_broken = utterance, on_broken
         self._metrics, self._max_batch, self._max_queue = metrics, max_batch, max_queue
+        self._failures = 0
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._ended = self._broken = False
         self._thread = threading.Thread(target=self._run, name="encoder", daemon=True)
         self._thread.start()
 
     @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
+    def broken(self) -> bool:
+        """The thread has ended without being asked to, and nothing will be encoded any more."""
+        return self._broken
+
+    def say_a_word(self) -> None:
+        """Encode the utterance, and raise what is wrong with that."""
+        self.submit("speech", self._utterance).result()
 
     def submit(self, kind: Kind, payload: Payload) -> Future[Encoded]:
         """Queue one query: a waveform (time,), an image or a text. Raises `Overloaded` or `Draining`."""
         with self._changed:
             if self._closing:
                 raise Draining
+            if self._ended:
+                raise EncodingFailed(BROKEN)
             if len(self._jobs) >= self._max_queue:
                 self._forget_cancelled()
             if len(self._jobs) >= self._max_queue:
@@ -96,11 +119,37 @@ class Engine:
                 job.answer.cancel()
 
     def _run(self) -> None:
-        while batch := self._next_batch():
-            started = [job for job in batch if job.answer.set_running_or_notify_cancel()]
-            self._metrics.skipped.inc(len(batch) - len(started))
-            if started:
-                self._answer(started)
+        try:
+            while self._works() and (batch := self._next_batch()):
+                started = [job for job in batch if job.answer.set_running_or_notify_cancel()]
+                self._metrics.skipped.inc(len(batch) - len(started))
+                if started:
+                    self._answer(started)
+        finally:
+            self._end()
+
+    def _works(self) -> bool:
+        """Whether the encoder can still encode anything at all, where there is a reason to doubt it."""
+        if self._failures < MOST_FAILURES:
+            return True
+        try:
+            self._encode("speech", [self._utterance])
+        # As in `_answer`.
+        except Exception:
+            logger.critical("the encoder is broken: it failed %d times, and on a good utterance", self._failures)
+            return False
+        self._failures = 0
+        return True
+
+    def _end(self) -> None:
+        with self._changed:
+            self._ended, self._broken = True, not self._closing
+            waiting, self._jobs = self._jobs, deque()
+        if self._broken:
+            self._on_broken()
+        for job in waiting:
+            if job.answer.set_running_or_notify_cancel():
+                job.answer.set_exception(EncodingFailed(BROKEN))
 
     def _next_batch(self) -> list[_Job]:
         """The oldest query, and those behind it that can go with it; empty when the engine is to stop."""
@@ -125,12 +174,14 @@ class Engine:
         except Exception as error:
             self._failed(batch, error)
             return
+        self._failures = 0
         encode_s = time.monotonic() - started_at
         for job, vector in zip(batch, vectors, strict=True):
             job.answer.set_result(Encoded(vector, started_at - job.queued_at, encode_s))
 
     def _failed(self, batch: Sequence[_Job], error: Exception) -> None:
         if len(batch) == 1:
+            self._failures += 1
             logger.error("the encoder failed on one query", exc_info=error)
             batch[0].answer.set_exception(EncodingFailed("The model could not encode this query."))
             return

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from index import errors as index_errors
 from models import errors as model_errors
@@ -95,7 +96,7 @@ class ProblemKind(NamedTuple):
 
 MOST_DETAILS = 20
 INTERNAL = ProblemKind(500, "internal", "The service made a mistake")
-CLIENT_GONE_STATUS = 499
+CLIENT_GONE = ProblemKind(499, "client_gone", "The client went away")
 
 PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     Malformed: ProblemKind(400, "malformed", "The request cannot be read"),
@@ -109,7 +110,8 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     NotReady: ProblemKind(503, "not_ready", "The service is not ready yet"),
     Draining: ProblemKind(503, "draining", "The service is stopping"),
     DeadlineExceeded: ProblemKind(504, "deadline_exceeded", "The answer took too long"),
-    ClientGone: ProblemKind(CLIENT_GONE_STATUS, "client_gone", "The client went away"),
+    ClientGone: CLIENT_GONE,
+    ClientDisconnect: CLIENT_GONE,
     EncodingFailed: ProblemKind(500, "encoding_failed", "The model failed on this query"),
     model_errors.AudioError: ProblemKind(415, "unsupported_media", "The audio cannot be read"),
     model_errors.SilentAudio: ProblemKind(422, "silent_audio", "There is no sound in the audio"),
@@ -182,7 +184,10 @@ async def problem_handler(request: Request, error: Exception) -> JSONResponse:
 def details_of(error: ValidationError | RequestValidationError, *where: str) -> list[dict[str, object]]:
     """Pydantic's findings as ``{"field", "detail"}``; the refused values themselves are left out."""
     return [
-        {"field": ".".join(str(part) for part in (*where, *found["loc"])), "detail": found["msg"]}
+        {
+            "field": ".".join(str(part) for part in (*where, *found["loc"])),
+            "detail": found["msg"].removeprefix("Value error, "),
+        }
         for found in error.errors()[:MOST_DETAILS]
     ]
 

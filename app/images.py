@@ -10,19 +10,20 @@ from models.errors import UndecodableImage
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 40_000_000
+# Far more than any model looks at; as many images as may wait for the encoder fit into memory.
+KEPT_PIXELS = 2_000_000
 
 
 def decode_image(data: bytes) -> tuple[Image.Image, str]:
-    """The first frame, turned upright, as RGB or RGBA, and the format as read from the bytes, such as ``"png"``.
+    """The first frame, upright, in its own mode, and the format as read from the bytes, such as ``"png"``.
 
-    Raises `UndecodableImage`. The size is judged before a pixel is decoded.
+    Collections are indexed with it and queries are read with it, so that an image is nearest to itself. A large one is
+    made smaller. Raises `UndecodableImage`; the size is judged before a pixel is decoded.
     """
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(image)
-            # Before the modes are unified, because the orientation does not survive that.
-            upright = ImageOps.exif_transpose(image)
-            return upright.convert("RGBA" if upright.has_transparency_data else "RGB"), str(image.format).lower()
+            return _bounded(ImageOps.exif_transpose(image)), str(image.format).lower()
     except UndecodableImage:
         raise
     # Pillow's readers raise nearly anything on broken files: OSError, SyntaxError, ValueError, struct.error, ...
@@ -35,3 +36,11 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UndecodableImage(f"the image has {width} x {height} pixels; {MAX_PIXELS:,} in all are the most")
+
+
+def _bounded(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    scale = (KEPT_PIXELS / (width * height)) ** 0.5
+    if scale >= 1:
+        return image
+    return image.resize((max(1, int(width * scale)), max(1, int(height * scale))), Image.Resampling.BICUBIC)

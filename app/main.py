@@ -20,6 +20,7 @@ from app.routes import collections, operations, pages, search
 from app.settings import Settings
 from app.startup import Startup
 from app.state import State
+from app.version import service_version
 from index.store import Store
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def create_app(settings: Settings, encoder: Encoder | None = None, store: Store 
 
     app = FastAPI(
         title="SpeechCLIP Search",
-        version=operations.service_version(),
+        version=service_version(),
         description=DESCRIPTION,
         lifespan=lifespan,
         docs_url=None,
@@ -72,8 +73,20 @@ def create_app(settings: Settings, encoder: Encoder | None = None, store: Store 
 
 def drain(app: FastAPI) -> None:
     """Say from now on that the service is stopping; what runs is answered still."""
-    if (state := getattr(app.state, "service", None)) is not None:
+    if (state := _state(app)) is not None:
         state.readiness.drain()
+
+
+def is_broken(app: FastAPI) -> bool:
+    """Whether the model has stopped to work for good, so that only a new process can help."""
+    state = _state(app)
+    return state is not None and state.broken
+
+
+def _state(app: FastAPI) -> State | None:
+    """None before the start."""
+    state: State | None = getattr(app.state, "service", None)
+    return state
 
 
 def _add_routes(app: FastAPI) -> None:

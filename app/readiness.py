@@ -40,6 +40,7 @@ class Readiness:
         self._progress = Progress(step, done, total)
 
     def fail(self, why: str) -> None:
+        """For good; `why` is a sentence for whoever asks."""
         self._failure = why
         self._enter("failed")
 
@@ -54,7 +55,7 @@ class Readiness:
         if self._phase == "draining":
             raise Draining
         if self._phase == "failed":
-            raise NotReady(f"The service could not start: {self._failure}")
+            raise NotReady(self._failure)
         if self._phase == "starting":
             step, done, total = self._progress.step, self._progress.done, self._progress.total
             raise NotReady(

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, W
 MAX_TEXT = 1000  # characters
 MAX_VECTOR = 8192  # numbers
 MAX_TOP_K = 1000
+MAX_FIELDS = 32  # of an object in a request; none has so many
 
 Include = Literal["uri", "metadata", "vector"]
 DEFAULT_INCLUDE: frozenset[Include] = frozenset({"uri", "metadata"})
@@ -35,9 +36,19 @@ Base64 = Annotated[
     WithJsonSchema({"type": "string", "contentEncoding": "base64", "description": "The bytes of the file."}),
 ]
 
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, values: object) -> object:
+        """Every unknown field becomes a finding, and a body has room for half a million."""
+        if isinstance(values, dict) and len(values) > MAX_FIELDS:
+            raise ValueError(f"has {len(values)} fields")
+        return values
 
 
 class Media(_Request):
@@ -75,7 +86,7 @@ class MediaQuery(_Request):
 class KeywordQuery(MediaQuery):
     """A query for the nearest records: audio, an image, a text, a vector, or the id of a record that is like it."""
 
-    vector: list[Annotated[float, Field(allow_inf_nan=False)]] | None = Field(None, min_length=1, max_length=MAX_VECTOR)
+    vector: list[Finite] | None = Field(None, min_length=1, max_length=MAX_VECTOR, fail_fast=True)
     id: str | None = Field(None, min_length=1, max_length=256, description="A record whose own vector is the query.")
     collection: str | None = Field(None, max_length=256, description="Where that record is, if it is elsewhere.")
     top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="How many results.")
@@ -102,6 +113,7 @@ class SearchQuery(KeywordQuery):
 
     include: Annotated[frozenset[Include], BeforeValidator(_from_commas)] = Field(
         DEFAULT_INCLUDE,
+        fail_fast=True,
         description="What each result tells beside id, rank, score and caption.",
         json_schema_extra={"default": ["uri", "metadata"]},  # a set has no order to write down
     )

@@ -6,24 +6,33 @@ import logging
 import os
 import signal
 import socket
+import sys
+import time
 from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 
 from app.logs import configure_logging
-from app.main import create_app, drain
+from app.main import create_app, drain, is_broken
+from app.protocol import Protocol
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 15
-DRAIN_MARGIN_S = 5
+DRAIN_S = 1.0
+"""After SIGTERM new connections are still taken for so long, and /readyz tells them that the service stops."""
+STOP_MARGIN_S = 5
+BROKEN_STATUS = 1
 BACKLOG = 512
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, answer what was accepted, and return."""
+    """Serve until SIGTERM or SIGINT, answer what was accepted, and return.
+
+    When the model has stopped to work for good, the process ends with a status that is not 0.
+    """
     if os.environ.get("WEB_CONCURRENCY", "1") != "1":
         raise ValueError("WEB_CONCURRENCY must be 1: one process owns the model; run more copies of it instead")
     configure_logging(settings.log_level)
@@ -33,7 +42,7 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         workers=1,
-        http="h11",
+        http=Protocol,
         ws="none",
         lifespan="on",
         access_log=False,  # ours has no query string in it
@@ -42,24 +51,34 @@ def serve(settings: Settings) -> None:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=round(settings.deadline_s) + DRAIN_MARGIN_S,
+        timeout_graceful_shutdown=round(settings.deadline_s) + STOP_MARGIN_S,
     )
-    _Server(config, on_stop=lambda: drain(app)).run()
+    _Server(config, on_stop=lambda: drain(app), is_broken=lambda: is_broken(app)).run()
+    if is_broken(app):
+        sys.exit(BROKEN_STATUS)
 
 
 class _Server(uvicorn.Server):
     """Tells the application of a signal at once, and ends well after it: being asked to stop is no failure."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None], is_broken: Callable[[], bool]) -> None:
         super().__init__(config)
-        self._on_stop = on_stop
+        self._on_stop, self._is_broken = on_stop, is_broken
+        self._stop_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         logger.info("stopping", extra={"signal": signal.Signals(sig).name})
         self._on_stop()
         # Not kept for later, as uvicorn would: it raises the signal again at the end, and the process would die of it.
+        if sig == signal.SIGTERM and self._stop_at is None:
+            self._stop_at = time.monotonic() + DRAIN_S
+            return
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        drained = self._stop_at is not None and time.monotonic() >= self._stop_at
+        return await super().on_tick(counter) or drained or self._is_broken()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

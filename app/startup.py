@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from app.catalogue import Catalogue
-from app.engine import Engine
+from app.engine import BROKEN, Engine
 from app.errors import INTERNAL, kind_of
 from app.state import Loaded, State
 from index.errors import CollectionError
@@ -55,7 +55,7 @@ class Startup:
         # Anything may be wrong with a model or a disk, and nobody else would hear of it from this thread.
         except Exception as error:
             logger.exception("the service could not start")
-            self._state.readiness.fail(_reason(error))
+            self._state.readiness.fail(f"The service could not start: {_reason(error)}")
         else:
             self._state.readiness.ready()
             logger.info("ready", extra={"seconds": round(time.monotonic() - started_at, 1)})
@@ -66,10 +66,18 @@ class Startup:
         encoder = self._encoder or self._build(store)
         self._step("opening the collections", 0, 1)
         catalogue = Catalogue(store)
-        engine = Engine(encoder, self._state.metrics, max_batch=settings.batch_size, max_queue=settings.queue_size)
+        engine = Engine(
+            encoder,
+            self._state.metrics,
+            decode(UTTERANCE.read_bytes()).samples,
+            lambda: self._state.readiness.fail(BROKEN),
+            max_batch=settings.batch_size,
+            max_queue=settings.queue_size,
+        )
         self._state.partial = Loaded(engine, catalogue)
         self._step("saying a first word to the model", 0, 1)
-        _say_a_word(engine)
+        # A real utterance: what is wrong with the model raises here, not for a user.
+        engine.say_a_word()
         self._step("ready", 1, 1)
 
     def _build(self, store: Store) -> Encoder:
@@ -86,12 +94,6 @@ class Startup:
         if self._stopping.is_set():
             raise _Stopped
         self._state.readiness.advance(step, done, total)
-
-
-def _say_a_word(engine: Engine) -> None:
-    """A real utterance through the decoder and the model; what is wrong with either raises here, not for a user."""
-    wave = decode(UTTERANCE.read_bytes())
-    engine.submit("speech", wave.samples).result()
 
 
 def _reason(error: Exception) -> str:

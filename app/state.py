@@ -37,11 +37,16 @@ class State:
         self.searching = BoundedPool("search", threads=settings.search_threads, max_waiting=waiting)
         self.partial: Loaded | None = None
 
+    @property
+    def broken(self) -> bool:
+        """Whether the model has stopped to work for good."""
+        return self.partial is not None and self.partial.engine.broken
+
     def loaded(self) -> Loaded:
         """Raises `NotReady` or `Draining`."""
         self.readiness.require()
-        if self.partial is None or not self.partial.engine.alive:
-            raise NotReady("The thread of the model has ended; the service has to be started again.")
+        if self.partial is None:
+            raise NotReady("The service is starting.")
         return self.partial
 
     def close(self) -> None:

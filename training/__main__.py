@@ -10,16 +10,13 @@ from typing import Annotated
 
 import typer
 
-from models import compat
-
-compat.prepare()
-
-from training.gallery import write_gallery  # noqa: E402  the line above makes torchaudio importable
-from training.lexicon import fetch_packages  # noqa: E402
-from training.recipe import Recipe  # noqa: E402
-from training.speech import make_corpus  # noqa: E402
-from training.voices import missing_programs  # noqa: E402
-from training.workshop import Workshop  # noqa: E402
+from training.errors import NotReady
+from training.gallery import write_gallery
+from training.lexicon import fetch_packages
+from training.recipe import Recipe
+from training.speech import make_corpus
+from training.voices import missing_programs
+from training.workshop import Workshop
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -37,7 +34,7 @@ def fetch(work: Work = DEFAULT_WORK) -> None:
 def speak(work: Work = DEFAULT_WORK, shards: int = 14, workers: int = os.cpu_count() or 1) -> None:
     """Synthesise speech: 2,000 utterances a shard."""
     if missing := missing_programs():
-        sys.exit(f"install first: {', '.join(missing)}")
+        raise NotReady(f"install first: {', '.join(missing)}")
     shop = _workshop(work)
     for done in make_corpus(shop.packages, shop.speech, range(1, shards + 1), workers):
         print(done, flush=True)
@@ -57,8 +54,14 @@ def listen(work: Work = DEFAULT_WORK) -> None:
 
 @app.command()
 def align(work: Work = DEFAULT_WORK) -> None:
-    """Stage 3: train the speech side on speech-image pairs."""
+    """Stage 3: train the head on speech-image pairs, the audio encoder frozen."""
     _workshop(work).align()
+
+
+@app.command()
+def tune(work: Work = DEFAULT_WORK) -> None:
+    """Stage 4: train the whole speech side on speech-image pairs."""
+    _workshop(work).tune()
 
 
 @app.command()
@@ -84,5 +87,12 @@ def _workshop(work: Path) -> Workshop:
     return Workshop(work, Recipe())
 
 
+def main() -> None:
+    try:
+        app()
+    except NotReady as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torchaudio.functional as AF
 from numpy.typing import NDArray
+
+from models import compat
+
+compat.prepare()
+
+import torchaudio.functional as AF  # noqa: E402  the line above makes it importable
 
 Wave = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
 SPEED_RANGE = (0.78, 1.28)
 SILENCE_S = 0.25
-MAX_SNR_DB, MIN_SNR_DB = 45.0, 4.0
+MAX_SNR_DB, MIN_SNR_DB = 45.0, 8.0
 
 
 def augment(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) -> Wave:
@@ -34,7 +39,7 @@ def _speed(rng: np.random.Generator) -> float:
 
 
 def _resample(wave: Wave, factor: float) -> Wave:
-    positions = np.arange(0, len(wave) - 1, factor)
+    positions = np.arange(0, max(len(wave) - 1, 1), factor)
     return np.asarray(np.interp(positions, np.arange(len(wave)), wave), np.float32)
 
 
@@ -47,20 +52,20 @@ def _filter(wave: Wave, rng: np.random.Generator) -> Wave:
     size = 1 << (len(wave) + SAMPLE_RATE // 4 - 1).bit_length()
     spectrum = np.fft.rfft(wave, size)
     frequencies = np.linspace(0, SAMPLE_RATE / 2, len(spectrum), dtype=np.float32)
-    if rng.random() < 0.8:
+    if rng.random() < 0.7:
         spectrum *= _equaliser(frequencies, rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         spectrum *= _band_limits(frequencies, rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.35:
         spectrum *= np.fft.rfft(_room(rng), size)
     return np.fft.irfft(spectrum, size)[: len(wave)].astype(np.float32)
 
 
 def _equaliser(frequencies: Wave, rng: np.random.Generator) -> Wave:
-    """A smooth random curve of up to +-10 dB with a random tilt."""
+    """A smooth random curve of up to +-20 dB with a random tilt."""
     octaves = np.log2(np.maximum(frequencies, 60.0) / 60.0)
     knots = np.linspace(0, octaves[-1], 7)
-    gains = rng.normal(0, 4.0, len(knots)) + rng.normal(0, 1.5) * (knots - knots.mean())
+    gains = rng.normal(0, 3.0, len(knots)) + rng.normal(0, 1.0) * (knots - knots.mean())
     return np.asarray(10 ** (np.clip(np.interp(octaves, knots, gains), -20, 20) / 20), np.float32)
 
 
@@ -78,7 +83,7 @@ def _band_limits(frequencies: Wave, rng: np.random.Generator) -> Wave:
 
 def _room(rng: np.random.Generator) -> Wave:
     """An impulse response: the direct sound and an exponentially decaying tail of noise."""
-    decay_s = rng.uniform(0.05, 0.5)
+    decay_s = rng.uniform(0.05, 0.4)
     time = np.arange(min(int(decay_s * SAMPLE_RATE), SAMPLE_RATE // 4)) / SAMPLE_RATE
     tail = rng.standard_normal(len(time)) * np.exp(-6.9 * time / decay_s)
     tail *= 10 ** (rng.uniform(-12, 2) / 20) / np.sqrt(np.sum(tail**2) + 1e-9)
@@ -88,14 +93,17 @@ def _room(rng: np.random.Generator) -> Wave:
 
 
 def _add_noise(wave: Wave, rng: np.random.Generator, babble: Wave | None) -> Wave:
-    if rng.random() < 0.1:
+    if rng.random() < 0.25:
         return wave
     snr = torch.tensor([rng.uniform(MIN_SNR_DB, MAX_SNR_DB)], dtype=torch.float32)
-    if babble is not None and rng.random() < 0.15:
+    if babble is not None and rng.random() < 0.1:
         noise = np.resize(np.roll(babble, int(rng.integers(len(babble)))), len(wave)).astype(np.float32)
         snr = snr.clamp(min=10.0)
     else:
         noise = _coloured_noise(len(wave), rng)
+    # A pause in the other speech has no level that could be set: it would come out as NaN.
+    if not noise.any():
+        return wave
     noisy = AF.add_noise(torch.from_numpy(wave)[None], torch.from_numpy(noise)[None], snr)
     return np.asarray(noisy[0].numpy(), np.float32)
 
@@ -112,10 +120,10 @@ def _coloured_noise(size: int, rng: np.random.Generator) -> Wave:
 def _distort(wave: Wave, rng: np.random.Generator) -> Wave:
     peak = float(np.abs(wave).max()) + 1e-9
     kind = rng.random()
-    if kind < 0.08:
+    if kind < 0.05:
         limit = peak * rng.uniform(0.3, 0.8)
         return np.clip(wave, -limit, limit)
-    if kind < 0.16:
+    if kind < 0.1:
         coded = AF.mu_law_encoding(torch.from_numpy(wave / peak), 256)
         return np.asarray(AF.mu_law_decoding(coded, 256).numpy(), np.float32)
     return wave

@@ -47,7 +47,7 @@ class SpokenCorpus:
                 for phrase, start, length in rows
             ],
             np.int64,
-        )
+        ).reshape(-1, 3)
 
     def wave(self, row: int) -> NDArray[np.float32]:
         _, start, length = self.rows[row]
@@ -71,7 +71,6 @@ class BatchStream(IterableDataset[Batch]):
         self.weights = None if weights is None else weights / weights.sum()
 
     def __iter__(self) -> Iterator[Batch]:
-        torch.set_num_threads(1)
         rng = np.random.default_rng(self.seed)
         cumulative = None if self.weights is None else np.cumsum(self.weights)
         count = self.size * POOL_BATCHES

@@ -78,7 +78,7 @@ def _loss(clip: nn.Module, data: _Drawings, rng: np.random.Generator, size: int)
 
 
 def _phrase(phrases: Sequence[str], rng: np.random.Generator) -> str:
-    """The name half of the time, else one of the keywords."""
+    """The name four times in ten, else one of the keywords."""
     if len(phrases) == 1 or rng.random() < 0.4:
         return phrases[0]
     return phrases[int(rng.integers(1, len(phrases)))]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.batches import Source, SpokenCorpus, synthetic
+from training.errors import NotReady
 from training.people import speech_folder, training_digits
 from training.prompts import prompts
 from training.voices import trim
@@ -23,6 +24,8 @@ def heard(
     machines = [_keep(source, wanted) for source in synthetic(shards)]
     people = [_keep(source, wanted) for source in (_source(_digits()), _source(prompts()))]
     corpus = SpokenCorpus([*machines, *people])
+    if not len(corpus.rows):
+        raise NotReady(f"there is no speech in {shards}: synthesise it first")
     weights = np.ones(len(corpus.rows))
     spoken_by_people = sum(len(rows) for _, rows in people)
     if spoken_by_people:
@@ -39,6 +42,9 @@ def _digits() -> Iterable[tuple[str, NDArray[np.float32]]]:
 def _source(utterances: Iterable[tuple[str, NDArray[np.float32]]]) -> Source:
     waves, rows, start = [np.zeros(0, np.int16)], [], 0
     for phrase, wave in utterances:
+        # Nothing is left of a recording that is as good as silent.
+        if not len(wave):
+            continue
         waves.append((wave * 32767).astype(np.int16))
         rows.append((phrase, start, len(wave)))
         start += len(wave)

@@ -28,4 +28,4 @@ class PhonemeLoss:
         targets = [self._targets[phrase] for phrase in phrases.tolist()]
         sizes = torch.tensor([len(target) for target in targets])
         loss = F.ctc_loss(scores, torch.cat(targets), frames.lengths, sizes, reduction="none", zero_infinity=True)
-        return (loss / sizes).mean()
+        return (loss / sizes.clamp(min=1)).mean()

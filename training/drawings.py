@@ -54,21 +54,27 @@ def render_vendor(packages: Path, vendor: str, lexicon: Lexicon) -> tuple[NDArra
 def cached_vendor(
     packages: Path, work: Path, vendor: str, lexicon: Lexicon
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """As `render_vendor`, kept in `work`."""
-    path = work / f"drawings-{vendor}.npz"
-    if not path.exists():
+    """As `render_vendor`, kept in `work` until the lexicon changes."""
+    path, ids = work / f"drawings-{vendor}.npz", np.array([emoji.id for emoji in lexicon.emoji])
+    if not path.exists() or not _made_for(path, ids):
         work.mkdir(parents=True, exist_ok=True)
         pixels, positions = render_vendor(packages, vendor, lexicon)
         partial = path.with_suffix(".partial.npz")
-        np.savez_compressed(partial, pixels=pixels, positions=positions)
+        np.savez_compressed(partial, pixels=pixels, positions=positions, lexicon=ids)
         partial.replace(path)
     with np.load(path) as data:
         return data["pixels"], data["positions"]
 
 
+def _made_for(path: Path, ids: NDArray[np.str_]) -> bool:
+    """Positions in another lexicon would be other emoji."""
+    with np.load(path) as data:
+        return "lexicon" in data and np.array_equal(data["lexicon"], ids)
+
+
 def _pngs(folder: Path) -> Mapping[str, Render]:
     return {
-        drawing_id(path.stem): lambda png=path: Image.open(png)  # type: ignore[misc]
+        drawing_id(path.stem): lambda png=path: Image.open(io.BytesIO(png.read_bytes()))  # type: ignore[misc]
         for path in sorted(folder.glob("*.png"))
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -45,8 +46,10 @@ def digits_of_a_person(lexicon: Lexicon) -> Trial | None:
 @cache
 def held_out_voice(lexicon: Lexicon) -> Trial | None:
     """Random single words by the synthetic voice that training never used."""
-    rng = random.Random(0)
-    words = rng.sample([phrase for phrase in lexicon.phrases if " " not in phrase], HELD_OUT_WORDS)
+    if shutil.which("flite") is None:
+        return None
+    rng, single = random.Random(0), [phrase for phrase in lexicon.phrases if " " not in phrase]
+    words = rng.sample(single, min(HELD_OUT_WORDS, len(single)))
     voice = Flite((HELD_OUT,))
     spoken = [(word, trim(voice.speak(word, rng)[0])) for word in words]
     audible = [(word, wave) for word, wave in spoken if len(wave) > 1600]
@@ -86,5 +89,7 @@ def recalls(trial: Trial, embed: EmbedSpeech, gallery: Gallery) -> Mapping[int, 
     row_of = {int(position): row for row, position in enumerate(gallery.positions)}
     members = [[row_of[p] for p in right if p in row_of] for right in trial.members]
     answerable = [n for n, right in enumerate(members) if right]
+    if not answerable:
+        return {0: 0}
     ranks = best_ranks(embed([trial.waves[n] for n in answerable]), gallery.vectors, [members[n] for n in answerable])
     return {k: round(value, 1) for k, value in recall_at(ranks).items()} | {0: len(answerable)}

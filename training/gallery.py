@@ -1,4 +1,4 @@
-"""Write the default collection's files into `app/demo`: drawings, names and keywords, licence."""
+"""Write the default collection's files into `app/demo`: drawings, names and keywords."""
 
 from __future__ import annotations
 

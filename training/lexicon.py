@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from training.errors import NotReady
+
 DATA_PACKAGE = "emojibase-data@17.0.0"
 PACKAGES = (
     DATA_PACKAGE,
@@ -24,7 +26,7 @@ PACKAGES = (
     "@iconify-json/noto-v1@1.2.5",
 )
 COMPONENT_GROUP = 2
-FLAG_GROUP = 9  # the flags of countries, which Noto's set of drawings leaves out
+COUNTRY = "flag: "  # Noto's set of drawings leaves the flags of countries out
 MAX_WORDS = 6
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _DIGITS = {str(number): word for number, word in enumerate(_NUMBERS)}
@@ -79,9 +81,12 @@ def speakable(text: str) -> str | None:
 
 def load_lexicon(packages: Path) -> Lexicon:
     """Read the lexicon from the unpacked npm packages under `packages` (see `fetch_packages`)."""
-    entries = json.loads((packages / "emojibase-data" / "en" / "data.json").read_text(encoding="utf-8"))
-    emoji = [_emoji(entry) for entry in entries if entry.get("group") not in (None, COMPONENT_GROUP, FLAG_GROUP)]
-    return Lexicon([e for e in emoji if e is not None])
+    data = packages / "emojibase-data" / "en" / "data.json"
+    if not data.exists():
+        raise NotReady(f"{data} is missing: fetch the packages first")
+    entries = json.loads(data.read_text(encoding="utf-8"))
+    named = [e for e in entries if e.get("group") not in (None, COMPONENT_GROUP) and not e["label"].startswith(COUNTRY)]
+    return Lexicon([emoji for emoji in map(_emoji, named) if emoji is not None])
 
 
 def _emoji(entry: Mapping[str, Any]) -> Emoji | None:
@@ -106,7 +111,7 @@ def fetch_packages(packages: Path) -> None:
     """Download and unpack the npm packages that are not there yet; npm must be installed."""
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError("the drawings come from npm packages: install npm first")
+        raise NotReady("the drawings come from npm packages: install npm first")
     for spec in PACKAGES:
         target = packages / package_folder(spec)
         if target.exists():

@@ -12,11 +12,11 @@ from training.recipe import Stage
 
 
 class Optimiser:
-    def __init__(self, modules: Iterable[nn.Module], stage: Stage) -> None:
+    def __init__(self, modules: Iterable[nn.Module], stage: Stage, scalars: Iterable[nn.Parameter] = ()) -> None:
         named = {id(p): (name, p) for module in modules for name, p in module.named_parameters() if p.requires_grad}
         matrices = [p for name, p in named.values() if p.ndim == 2 and "embedding" not in name and "cls" not in name]
         chosen = {id(p) for p in matrices}
-        others = [p for key, (_, p) in named.items() if key not in chosen]
+        others = [*(p for key, (_, p) in named.items() if key not in chosen), *scalars]
         self.parameters: list[Tensor] = [*matrices, *others]
         self.stage = stage
         self.optimisers = [

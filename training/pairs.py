@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -33,15 +34,20 @@ class PairLoss:
         self._columns = [np.flatnonzero(row) for row in named]
 
     def __call__(self, vectors: Tensor, scale: Tensor, phrases: Tensor, rng: np.random.Generator) -> Tensor:
-        """vectors: (B, E) unit vectors of utterances of `phrases` (B,), each paired with a random drawing it names."""
-        chosen = torch.tensor([int(rng.choice(self._columns[phrase])) for phrase in phrases.tolist()])
-        logits = vectors @ self.vectors.T * scale
-        rows = torch.arange(len(phrases))
-        named = self._named[phrases]
-        denominator = ~named
-        denominator[rows, chosen] = True
-        also_named = named[:, chosen].T & ~torch.eye(len(phrases), dtype=torch.bool)
-        return (contrastive(logits, chosen, denominator) + contrastive(logits[:, chosen].T, rows, ~also_named)) / 2
+        """vectors: (B, E) unit vectors of utterances of `phrases` (B,).
+
+        To images, the mean over all drawings that the phrase names (what random pairs would give in the long run,
+        without their noise); to speech, a random one of them against the utterances of the batch.
+        """
+        # Autocast would round the similarities to steps of 1/256, as coarse as the differences that matter.
+        with torch.autocast(vectors.device.type, enabled=False):
+            logits, named = vectors.float() @ self.vectors.T * scale, self._named[phrases]
+            others = logits.masked_fill(named, -torch.inf).logsumexp(1, keepdim=True)
+            to_images = ((F.softplus(others - logits) * named).sum(1) / named.sum(1)).mean()
+            chosen = torch.tensor([int(rng.choice(self._columns[phrase])) for phrase in phrases.tolist()])
+            also_named = named[:, chosen].T & ~torch.eye(len(phrases), dtype=torch.bool)
+            to_speech = contrastive(logits[:, chosen].T, torch.arange(len(phrases)), ~also_named)
+            return (to_images + to_speech) / 2
 
 
 @torch.no_grad()

@@ -13,18 +13,12 @@ WORD_BREAK = " "
 
 def phonemize(phrases: Sequence[str]) -> list[tuple[str, ...]]:
     """Phonemes of each phrase (General American), without stress, with a symbol between words."""
-    out: list[tuple[str, ...]] = []
-    for start in range(0, len(phrases), 500):
-        batch = phrases[start : start + 500]
-        command = ["espeak-ng", "-q", "--ipa", "--sep=_", "-v", "en-us"]
-        lines = [_one(command, phrase) for phrase in batch]
-        out.extend(_split(line) for line in lines)
-    return out
+    return [_split(_ipa(phrase)) for phrase in phrases]
 
 
-def _one(command: list[str], phrase: str) -> str:
-    done = subprocess.run([*command, phrase], check=True, capture_output=True, text=True, timeout=30)
-    return " ".join(done.stdout.split("\n")).strip()
+def _ipa(phrase: str) -> str:
+    command = ["espeak-ng", "-q", "--ipa", "--sep=_", "-v", "en-us", phrase]
+    return subprocess.run(command, check=True, capture_output=True, text=True, encoding="utf-8", timeout=30).stdout
 
 
 def _split(line: str) -> tuple[str, ...]:
@@ -45,5 +39,7 @@ def load_phonemes(work: Path, phrases: Sequence[str]) -> Mapping[str, tuple[str,
     if missing:
         known.update(zip(missing, phonemize(missing), strict=True))
         work.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
+        partial.replace(path)
     return {phrase: tuple(sounds) for phrase, sounds in known.items()}

@@ -24,8 +24,10 @@ class Recipe(BaseModel):
 
     seed: int = 7122
     clip: Stage = Stage(steps=1_500, batch=128, matrix_rate=0.02, rate=1.5e-3)
-    listen: Stage = Stage(steps=2_500, batch=48, matrix_rate=0.02, rate=1.5e-3)
-    align: Stage = Stage(steps=6_000, batch=64, matrix_rate=0.02, rate=1e-3)
+    listen: Stage = Stage(steps=1_400, batch=64, matrix_rate=0.02, rate=1.5e-3)
+    align: Stage = Stage(steps=5_000, batch=128, matrix_rate=0.02, rate=1e-3)
+    tune: Stage = Stage(steps=3_800, batch=64, matrix_rate=0.01, rate=5e-4)
+    frozen_batches: int = 500
     model: ModelConfig = ModelConfig(
         name="nano",
         embedding_size=192,
@@ -42,8 +44,9 @@ class Recipe(BaseModel):
             position_kernel=32,
             position_groups=16,
             normalize_waveform=True,
+            normalize_hidden_states=True,
         ),
-        parallel=ParallelConfig(heads=4),
+        parallel=ParallelConfig(heads=8, ffn_size=2048),
         clip=ClipConfig(
             vision=VisionConfig(image_size=64, patch_size=16, width=192, layers=4),
             text=TextConfig(context_length=16, vocab_size=514 + 6_000, width=192, heads=3, layers=3),

@@ -47,7 +47,7 @@ def make_shard(packages: Path, out: Path, number: int, utterances: int = SHARD_U
     phrases = rng.choices(lexicon.phrases, phrase_weights(lexicon), k=utterances)
     names, shares = list(ENGINES), [share for _, share in ENGINES.values()]
     engines: dict[str, Voice] = {}
-    rows, waves, position = [], [], 0
+    rows, waves, position = [], [np.zeros(0, np.int16)], 0
     for phrase in phrases:
         name = rng.choices(names, shares)[0]
         if name not in engines:

@@ -1,6 +1,6 @@
-"""Stages 2 and 3: the audio encoder learns to listen, then the speech side learns CLIP's space from speech-image pairs.
+"""Stages 2 and 4, which run the audio encoder: it learns to listen, and at the end it is tuned with the head.
 
-Listening stands in HuBERT's place: CTC on phonemes. In aligning, the encoder is not frozen as HuBERT is in the paper,
+Listening stands in HuBERT's place: CTC on phonemes. In tuning, the encoder is not frozen as HuBERT is in the paper,
 because it has heard far less than HuBERT; it keeps a share of the CTC loss.
 """
 
@@ -25,7 +25,7 @@ from training.optimiser import Optimiser, autocast
 from training.pairs import PairLoss
 from training.recipe import Stage
 
-CTC_WEIGHT = 0.3
+CTC_WEIGHT = 0.5
 SAVE_EVERY = 100
 REPORT_EVERY = 500
 
@@ -37,7 +37,7 @@ def listening(listener: Listener, phonemes: PhonemeLoss) -> Objective:
     return lambda frames, batch, rng: {"ctc": phonemes(listener, frames, batch.phrases)}
 
 
-def aligning(listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss) -> Objective:
+def tuning(listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss) -> Objective:
     def losses(frames: Frames, batch: Batch, rng: np.random.Generator) -> Mapping[str, Tensor]:
         vectors = listener.embed(frames)
         return {

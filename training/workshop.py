@@ -17,18 +17,21 @@ from models.clip import Tokenizer, build_clip
 from models.encoder import Encoder, load_encoder
 from models.folder import save_model
 from models.speechclip import SpeechClip
+from training.batches import SpokenCorpus
 from training.checkpoint import load_stage
 from training.clip_stage import train_clip
 from training.corpora import heard
 from training.ctc import PhonemeLoss
 from training.drawings import HELD_OUT, TRAINING, cached_vendor
+from training.errors import NotReady
 from training.evaluate import Gallery, figures
+from training.frozen import freeze, train_head
 from training.lexicon import Lexicon, load_lexicon
 from training.listener import Listener
 from training.pairs import PairLoss, embed_drawings
 from training.phonemes import load_phonemes
 from training.recipe import Recipe
-from training.speech_stages import aligning, listening, train_speech
+from training.speech_stages import listening, train_speech, tuning
 
 JUDGED = ("noto", HELD_OUT)
 
@@ -59,7 +62,7 @@ class Workshop:
         """The trained CLIP, frozen."""
         clip = build_clip(self.recipe.model.clip, self.recipe.model.embedding_size)
         if not load_stage(self.folder / "clip.pt", clip):
-            raise FileNotFoundError(f"{self.folder / 'clip.pt'} is missing: train CLIP first")
+            raise NotReady(f"{self.folder / 'clip.pt'} is missing: train CLIP first")
         return clip.eval().requires_grad_(False)
 
     def listen(self) -> None:
@@ -70,16 +73,30 @@ class Workshop:
         train_speech(self.folder / "listen.pt", listener, objective, corpus, self.recipe.listen, self.recipe.seed)
 
     def align(self) -> None:
-        members = self.lexicon.members
-        corpus = heard(self.speech, lambda phrase: phrase in members)
-        phonemes = self._phonemes(corpus[0].phrases)
-        listener = self._listener(phonemes)
-        load_stage(self.folder / "listen.pt", listener)
+        """The head alone, on the frozen features of the listening encoder."""
+        corpus = heard(self.speech, self.lexicon.members.__contains__)
+        listener = self._listener_from("listen", corpus[0])
+        stage, seed = self.recipe.align, self.recipe.seed
+        frozen = freeze(listener, corpus, self.recipe.frozen_batches, stage.batch, seed)
+        train_head(self.folder / "align.pt", listener, frozen, self._pairs(corpus[0]), stage, seed)
+
+    def tune(self) -> None:
+        """Encoder and head together."""
+        corpus = heard(self.speech, self.lexicon.members.__contains__)
+        listener = self._listener_from("align", corpus[0])
+        objective = tuning(listener, self._phonemes(corpus[0].phrases), self._pairs(corpus[0]))
+        checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
+        train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, self.report)
+
+    def _listener_from(self, stage: str, corpus: SpokenCorpus) -> Listener:
+        listener = self._listener(self._phonemes(corpus.phrases))
+        if not load_stage(self.folder / f"{stage}.pt", listener):
+            raise NotReady(f"{self.folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
+        return listener
+
+    def _pairs(self, corpus: SpokenCorpus) -> PairLoss:
         vendors = [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
-        pairs = PairLoss(self.clip(), vendors, corpus[0].phrases, members)
-        objective = aligning(listener, phonemes, pairs)
-        checkpoint = self.folder / "align.pt"
-        train_speech(checkpoint, listener, objective, corpus, self.recipe.align, self.recipe.seed, self.report)
+        return PairLoss(self.clip(), vendors, corpus.phrases, self.lexicon.members)
 
     def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
         """The figures of the model card for a network in training."""
@@ -103,8 +120,11 @@ class Workshop:
         return Gallery(vendor, embed(pixels), positions)
 
     def export(self, out: Path, card: str) -> None:
-        """Write the model folder of the last aligned checkpoint."""
-        saved = torch.load(self.folder / "align.pt", weights_only=True)["weights"]
+        """Write the model folder of the last checkpoint of the last stage."""
+        tuned = self.folder / "tune.pt"
+        if not tuned.exists():
+            raise NotReady(f"{tuned} is missing: run the stage 'tune' first")
+        saved = torch.load(tuned, weights_only=True)["weights"]
         model = SpeechClip(self.recipe.model)
         speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "parallel_branch."))}
         clip = {f"clip.{name}": tensor for name, tensor in self.clip().state_dict().items()}

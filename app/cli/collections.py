@@ -20,7 +20,7 @@ def list_all(settings: Settings, as_json: bool) -> None:
     store = open_store(settings)
     found = [_details(store, name) for name in store.names()]
     if as_json:
-        print_json({"collections": [one.model_dump(exclude_unset=True) for one in found]})
+        print_json({"collections": [one.model_dump() for one in found]})
     elif found:
         print_table(("name", "kind", "count", "model", "status"), [_row(one) for one in found])
     else:
@@ -31,7 +31,7 @@ def info(name: str, settings: Settings, as_json: bool) -> None:
     """Print one collection, or raise why it cannot be opened."""
     with open_store(settings).open(name) as collection:
         root = None if collection.media_root is None else str(collection.media_root)
-        facts = describe(collection).model_dump(exclude_unset=True) | {"media_root": root}
+        facts = describe(collection).model_dump() | {"media_root": root}
     if as_json:
         print_json(facts)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import asdict, dataclass
@@ -58,7 +59,7 @@ def info(name_or_path: str, as_json: bool) -> None:
     if as_json:
         print_json(asdict(facts))
         return
-    config = [(f"config.{name}", value) for name, value in facts.config.items()]
+    config = [(f"config.{name}", json.dumps(value)) for name, value in facts.config.items()]
     print_facts(
         [
             ("name", facts.name),

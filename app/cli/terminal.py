@@ -49,12 +49,9 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> Non
 
 def print_facts(facts: Sequence[tuple[str, object]]) -> None:
     """One `name  value` per line."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
+    width = max(len(name) for name, _ in facts)
     for name, value in facts:
-        table.add_row(name, plain(value))
-    stdout().print(table)
+        typer.echo(f"{name:<{width}}  {plain(value)}")
 
 
 @contextmanager
@@ -66,9 +63,10 @@ def waiting(what: str) -> Iterator[None]:
 
 @contextmanager
 def progress_bar() -> Iterator[Advance]:
-    """A bar per step; it leaves nothing behind on the terminal."""
+    """A bar per step where somebody watches; it leaves nothing behind."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr(), transient=True) as progress:
+    console = stderr()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         tasks = {}
 
         def advance(step: str, done: int, total: int) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL.Image import Image
 
+from app.images import decode_image
 from index.collection import Collection
 from index.errors import CollectionError
 from index.manifest import Kind
@@ -125,6 +126,5 @@ def _keywords(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
     return _Plan("keywords", records, lambda batch: encoder.embed_texts([record.id for record in batch]))
 
 
-def _load(record: Record) -> Image.Image:
-    with Image.open(DRAWINGS / str(record.uri)) as image:
-        return image.convert("RGBA")
+def _load(record: Record) -> Image:
+    return decode_image((DRAWINGS / str(record.uri)).read_bytes())[0]

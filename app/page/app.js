@@ -1,8 +1,8 @@
-// The page: one query at a time, asked of three collections at once.
+// The page: one query at a time, understood once, and asked of three collections at once.
 
 import { Problem, patientRequest, request } from "./api.js";
 import { byId, make, say } from "./dom.js";
-import { fromFile, fromSpeech, fromText, toRequest } from "./query.js";
+import { fromFile, fromSpeech, fromText, toRequest, vectorRequest } from "./query.js";
 import { Readiness } from "./readiness.js";
 import { nameOf, showCaptions, showImages, showKeywords, showNote, showTimings } from "./results.js";
 import { SpeakButton } from "./speak.js";
@@ -40,15 +40,33 @@ async function ask(query) {
   showQuery(query);
   if (query.blob?.size > limits.maxBytes) return refuse(new Problem("body_too_large", bytesText(limits.maxBytes)));
   showBusy(true, "Searching…");
-  const outcomes = await Promise.allSettled(Object.keys(PANELS).map((panel) => askPanel(panel, query, signal)));
+  try {
+    await search(query, signal);
+  } catch (error) {
+    if (!signal.aborted) refuse(error);
+  }
+}
+
+/** The model hears the query once: the three searches go with the vector that it made of it. */
+async function search(query, signal) {
+  const embedded = await patiently("embed", toRequest(query), signal);
+  const request = vectorRequest(embedded.answer.vector);
+  const outcomes = await Promise.allSettled(Object.keys(PANELS).map((panel) => askPanel(panel, request, signal)));
   if (signal.aborted) return;
   showBusy(false);
-  showOutcome(outcomes);
+  showOutcome(embedded, outcomes);
 }
 
 /** @param {keyof typeof PANELS} panel */
-async function askPanel(panel, query, signal) {
-  const outcome = await patientRequest(PANELS[panel], { ...toRequest(query), signal }, {
+async function askPanel(panel, request, signal) {
+  const outcome = await patiently(PANELS[panel], request, signal);
+  if (!signal.aborted) showAnswer(panel, outcome.answer);
+  return outcome;
+}
+
+/** @param {string} path @param {RequestInit} options @param {AbortSignal} signal */
+function patiently(path, options, signal) {
+  return patientRequest(path, { ...options, signal }, {
     onWait: (seconds) => showBusy(true, `The service is busy. Trying again in ${Math.ceil(seconds)} s…`),
     untilReady: async (waiting) => {
       showBusy(true, "Your query is kept until the service is ready…");
@@ -56,33 +74,38 @@ async function askPanel(panel, query, signal) {
       showBusy(true, "Searching…");
     },
   });
-  if (!signal.aborted) showAnswer(panel, outcome.answer, outcome.roundTrip);
-  return outcome;
 }
 
-function showAnswer(panel, answer, roundTrip) {
+function showAnswer(panel, answer) {
   document.body.dataset.view = "results";
   byId("results").hidden = byId("results").inert = false;
   if (panel === "images") {
     showImages(answer, (index) => viewer.open(answer, index));
-    showTimings(answer.timings_ms, roundTrip);
   } else {
     (panel === "captions" ? showCaptions : showKeywords)(answer, searchText);
   }
 }
 
-function showOutcome(outcomes) {
-  const answered = outcomes.find((outcome) => outcome.status === "fulfilled");
-  if (!answered) return refuse(outcomes[0].reason);
+function showOutcome(embedded, outcomes) {
+  const answered = outcomes.filter((outcome) => outcome.status === "fulfilled").map((outcome) => outcome.value);
+  if (!answered.length) return refuse(outcomes[0].reason);
   outcomes.forEach((outcome, index) => {
     if (outcome.status === "rejected") showNote(Object.keys(PANELS)[index], outcome.reason.message);
   });
-  const { answer, roundTrip } = answered.value;
-  const first = answer.results?.[0];
+  const { timings, roundTrip } = timeOf(embedded, answered);
+  showTimings(timings, roundTrip);
+  const first = answered[0].answer.results?.[0];
   const count = byId("images").children.length;
-  const cut = answer.query?.truncated ? " The sound broke off; what arrived was used." : "";
+  const cut = embedded.answer.query.truncated ? " The sound broke off; what arrived was used." : "";
   const found = first ? `${count} images in ${Math.round(roundTrip)} ms. Nearest: ${nameOf(first)}.` : "Nothing found.";
   say(byId("status"), found + cut);
+}
+
+/** Of all requests together; the searches run at the same time, so the slowest of them counts. */
+function timeOf(embedded, answered) {
+  const slowest = answered.reduce((one, other) => (other.roundTrip > one.roundTrip ? other : one));
+  const timings = { ...embedded.answer.timings_ms, search: slowest.answer.timings_ms.search };
+  return { timings, roundTrip: embedded.roundTrip + slowest.roundTrip };
 }
 
 /** No answer at all: older results stay, but out of reach, so that nobody takes them for the answer. */

@@ -33,4 +33,7 @@ export function toRequest(query) {
   return post(query.type, query.blob);
 }
 
+/** @param {number[]} vector @returns {RequestInit} */
+export const vectorRequest = (vector) => post("application/json", JSON.stringify({ vector }));
+
 const post = (type, body) => ({ method: "POST", headers: { "Content-Type": type }, body });

@@ -8,6 +8,7 @@ const SOUND = /\.(wav|flac|mp3|ogg|opus|webm|m4a|aac|aiff?)$/i;
 // Up to here a drawing with air around it; anything larger fills its tile.
 const DRAWING_PX = 160;
 const STAGES = ["decode", "queue", "encode", "search"];
+const NAMES = { network: "network and rest" };
 
 /**
  * @typedef {{id: string, rank: number, score: number, uri: string | null, caption: string | null}} Result
@@ -66,17 +67,21 @@ export function showNote(panel, text) {
   note.hidden = !text;
 }
 
-/** @param {Record<string, number>} timings of the service @param {number} roundTrip both in milliseconds */
+/**
+ * The parts add up to the whole: what no stage accounts for is the way there and back, and the threads between stages.
+ * @param {Record<string, number>} timings of the stages @param {number} roundTrip both in milliseconds
+ */
 export function showTimings(timings, roundTrip) {
   const parts = STAGES.map((stage) => [stage, timings[stage] ?? 0]);
-  parts.push(["network", Math.max(0, roundTrip - (timings.total ?? 0))]);
+  const accounted = parts.reduce((sum, [, ms]) => sum + ms, 0);
+  parts.push(["network", Math.max(0, roundTrip - accounted)]);
   const shown = parts.filter(([, ms]) => ms >= 0.05);
   byId("timings-bar").replaceChildren(...shown.map(([stage, ms]) => {
     const bar = make("i", `part-${stage}`);
     bar.style.flexGrow = String(ms);
     return bar;
   }));
-  const words = shown.map(([stage, ms]) => make("span", `part-${stage}`, `${stage} ${milliseconds(ms)}`));
+  const words = shown.map(([stage, ms]) => make("span", `part-${stage}`, `${NAMES[stage] ?? stage} ${milliseconds(ms)}`));
   byId("timings-text").replaceChildren(make("strong", "", `${milliseconds(roundTrip)} ms`), ...words);
   byId("timings").hidden = false;
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from fastapi import APIRouter, Request, Response
 
 from app.metrics import CONTENT_TYPE
@@ -12,18 +10,9 @@ from app.routes.collections import describe_all
 from app.routes.search import REVISION_CHARACTERS
 from app.schemas import MAX_TOP_K, Alive, FullModelInfo, InfoResponse, Limits, Ready
 from app.state import Loaded, State, state_of
-
-DISTRIBUTION = "speechclip-search"
+from app.version import DISTRIBUTION, service_version
 
 router = APIRouter(tags=["operations"])
-
-
-def service_version() -> str:
-    """Of the installed distribution."""
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0"
 
 
 @router.get("/livez", summary="Is the process alive?")
@@ -34,8 +23,11 @@ async def livez() -> Alive:
 
 @router.get("/readyz", summary="Are queries answered?", responses=problem_responses((503,)))
 async def readyz(request: Request) -> Ready:
-    """Yes, once the collections are open and a real utterance has gone through the model, until the service stops."""
-    state_of(request).loaded()
+    """Yes, once a real utterance has gone through the model and there is a collection to search, until it stops."""
+    state = state_of(request)
+    catalogue = state.loaded().catalogue
+    if catalogue.failed and not catalogue.collections:
+        await state.searching.run(catalogue.require_any)
     return Ready(status="ready")
 
 

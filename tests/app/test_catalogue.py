@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.main import create_app
 from app.settings import Settings
 from index.records import Record
 from index.store import Store
-from tests.app.conftest import MakeClient
+from tests.app.conftest import MakeClient, wait_until_ready
 from tests.app.problems import assert_problem
 from tests.fake_encoder import WORDS, FakeEncoder
 
@@ -79,6 +81,27 @@ def test_a_collection_that_comes_later_is_found(
         with Store(settings.data / "collections").create("later", "images", encoder.dim, encoder.fingerprint) as later:
             later.add([Record("dog")], np.stack([encoder.vector("dog")]))
         assert client.post("/search/later", json={"text": "dog"}).json()["results"][0]["id"] == "dog"
+
+
+def test_a_service_that_can_search_nothing_is_not_ready(settings: Settings) -> None:
+    """As a second one on the same data is, until the first has ended."""
+    store = Store(settings.data / "collections")
+    held = [store.open(name) for name in store.names()]
+    with TestClient(create_app(settings, FakeEncoder())) as client:
+        while (answer := client.get("/readyz")).json()["code"] == "not_ready":
+            time.sleep(0.005)
+        assert "open elsewhere" in assert_problem(answer, 503, "collection_unavailable")["detail"]
+
+        held.pop().close()
+
+        wait_until_ready(client)
+        for collection in held:
+            collection.close()
+
+
+def test_a_service_without_collections_is_ready(tmp_path: Path, encoder: FakeEncoder) -> None:
+    with TestClient(create_app(Settings(data=tmp_path), encoder)) as client:
+        wait_until_ready(client)
 
 
 def test_a_collection_that_another_process_holds_is_tried_again(

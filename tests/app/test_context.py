@@ -106,6 +106,23 @@ def test_an_unplanned_exception_is_a_problem_that_gives_nothing_away(caplog: pyt
     assert b'speechclip_refusals_total{code="internal"} 1.0' in metrics.render()
 
 
+def test_a_client_that_leaves_before_its_body_is_whole_is_no_mistake_of_ours(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Leaves(Exchange):
+        def __init__(self) -> None:
+            super().__init__(headers={"content-type": "audio/wav", "content-length": "500"})
+            self.complete.set()
+
+    leaving = asyncio.Event()
+    leaving.set()
+    with caplog.at_level(logging.INFO, logger="app.access"):
+        asyncio.run(Leaves().run(client.app, [b"RIFF"], leaving))
+
+    assert [vars(line)["code"] for line in caplog.records if line.name == "app.access"] == ["client_gone"]
+    assert not [line for line in caplog.records if line.levelno >= logging.WARNING]
+
+
 def test_an_answer_that_breaks_off_is_not_ended_as_if_it_were_whole() -> None:
     async def break_off(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -140,6 +157,13 @@ def test_the_log_has_a_line_for_each_request_and_not_what_was_asked(
     assert "private" not in str(fields)
     assert "0.125" not in str(fields)
     assert quiet.levelno == logging.DEBUG
+
+
+def test_a_path_of_any_length_makes_no_long_line(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="app.access"):
+        client.get("/" + "x" * 10_000)
+
+    assert [len(vars(line)["path"]) for line in caplog.records if line.name == "app.access"] == [200]
 
 
 def test_made_up_methods_and_paths_do_not_fill_the_metrics(client: TestClient) -> None:

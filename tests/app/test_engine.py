@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.engine import Encoded, Engine
+from app.engine import MOST_FAILURES, Encoded, Engine
 from app.errors import Draining, EncodingFailed, Overloaded
 from app.metrics import Metrics
-from tests.fake_encoder import FakeEncoder
+from models.audio import decode
+from tests.fake_encoder import FakeEncoder, spoken
 
 MOST_IN_BATCH, MOST_WAITING = 4, 8
 WAIT_S = 10
+UTTERANCE = "guitar"
 
 
 @pytest.fixture
@@ -25,8 +27,15 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def engine(encoder: FakeEncoder, metrics: Metrics) -> Iterator[Engine]:
-    engine = Engine(encoder, metrics, max_batch=MOST_IN_BATCH, max_queue=MOST_WAITING)
+def broke() -> threading.Event:
+    """Set when the engine says that it is broken."""
+    return threading.Event()
+
+
+@pytest.fixture
+def engine(encoder: FakeEncoder, metrics: Metrics, broke: threading.Event) -> Iterator[Engine]:
+    utterance = decode(spoken(UTTERANCE)).samples
+    engine = Engine(encoder, metrics, utterance, broke.set, max_batch=MOST_IN_BATCH, max_queue=MOST_WAITING)
     yield engine
     encoder.open.set()
     engine.close(WAIT_S)
@@ -125,7 +134,61 @@ def test_one_bad_query_harms_no_other(engine: Engine, encoder: FakeEncoder) -> N
     with pytest.raises(EncodingFailed, match="could not encode") as failure:
         bad.result(WAIT_S)
     assert "secret" not in str(failure.value)
-    assert engine.alive
+    assert not engine.broken
+
+
+def test_bad_queries_alone_do_not_break_it(engine: Engine, encoder: FakeEncoder, broke: threading.Event) -> None:
+    encoder.broken = lambda word: word == "bad"
+    for _ in range(3 * MOST_FAILURES):
+        with pytest.raises(EncodingFailed):
+            engine.submit("text", "bad").result(WAIT_S)
+
+    assert np.array_equal(engine.submit("text", "good").result(WAIT_S).vector, encoder.vector("good"))
+    assert UTTERANCE in encoder.seen
+    assert not engine.broken
+    assert not broke.is_set()
+
+
+def test_an_encoder_that_fails_on_everything_is_broken_and_says_so(
+    engine: Engine, encoder: FakeEncoder, broke: threading.Event
+) -> None:
+    encoder.broken = lambda word: True
+    hold(engine, encoder)
+    batch = [engine.submit("text", str(number)) for number in range(MOST_IN_BATCH)]
+    waiting = engine.submit("image", Image.new("RGB", (4, 4)))
+    encoder.open.set()
+
+    for answer in (*batch, waiting):
+        with pytest.raises(EncodingFailed):
+            answer.result(WAIT_S)
+    assert broke.wait(WAIT_S)
+    assert engine.broken
+    with pytest.raises(EncodingFailed, match="started again"):
+        engine.submit("text", "later")
+
+
+def test_a_success_in_between_is_no_row_of_failures(
+    engine: Engine, encoder: FakeEncoder, broke: threading.Event
+) -> None:
+    encoder.broken = lambda word: word != "good"
+    for word in ["bad", "bad", "good"] * MOST_FAILURES:
+        engine.submit("text", word).exception(WAIT_S)
+
+    assert not broke.is_set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_by_itself_is_broken_too(
+    engine: Engine, encoder: FakeEncoder, broke: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(texts: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(encoder, "embed_texts", end)
+    engine.submit("text", "the last")
+
+    assert broke.wait(WAIT_S)
+    assert engine.broken
 
 
 @pytest.mark.parametrize("vector", [np.full(16, np.nan), np.ones(3)])
@@ -148,7 +211,7 @@ def test_closing_answers_what_was_accepted_and_takes_nothing_new(engine: Engine,
     closing.join(WAIT_S)
 
     assert accepted.result(0).vector.shape == (16,)
-    assert not engine.alive
+    assert not engine.broken
 
 
 def test_closing_gives_up_in_the_end(engine: Engine, encoder: FakeEncoder) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect, sync_playwright
@@ -118,6 +119,41 @@ def test_the_query_can_be_heard_again_and_the_time_it_took_is_told(synthetic: Br
     expect(page.locator("#query .seconds")).to_have_text(SECONDS)
     for stage in ("decode", "encode", "search", "network", "ms"):
         expect(page.locator("#timings-text")).to_contain_text(stage)
+
+
+def test_the_model_hears_a_query_once(browser: Browser, visit: Visit, tmp_path: Path) -> None:
+    page = visit(browser)
+    sent: list[tuple[str, str]] = []
+    page.on("request", lambda request: sent.append((request.method, urlsplit(request.url).path)))
+
+    choose(page, "word.wav", "audio/wav", synthetic_voice(WORD, tmp_path / "word.wav"))
+    assert_answered(page)
+
+    posted = [path for method, path in sent if method == "POST"]
+    assert posted[0] == "/embed"
+    assert sorted(posted[1:]) == ["/keywords", "/search/captions", "/search/images"]
+
+
+def test_the_time_that_is_told_is_the_sum_of_its_parts(browser: Browser, visit: Visit) -> None:
+    page = visit(browser)
+    page.get_by_role("button", name=WORD, exact=True).click()
+    assert_answered(page)
+
+    total, *parts = (float(number) for number in re.findall(r"\d+(?:\.\d+)?", page.locator("#timings-text").inner_text()))
+    assert total == pytest.approx(sum(parts), abs=0.6 * (len(parts) + 1))  # each is rounded by itself
+    assert f" in {round(total)} ms." in page.locator("#status").inner_text()
+
+
+def test_a_collection_that_cannot_be_searched_leaves_the_others(browser: Browser, visit: Visit) -> None:
+    page = visit(browser)
+    problem = {"status": 503, "code": "collection_damaged", "detail": "the records are damaged"}
+    page.route("**/keywords?*", lambda route: route.fulfill(status=503, json=problem))
+
+    page.get_by_role("button", name=WORD, exact=True).click()
+
+    assert_answered(page)
+    expect(page.locator(".panel.keywords .note")).to_contain_text("damaged")
+    expect(page.locator("#captions li")).not_to_have_count(0)
 
 
 def test_a_typed_text_finds_its_picture_and_a_keyword_searches_on(browser: Browser, visit: Visit) -> None:

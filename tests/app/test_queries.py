@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import time
 from typing import Any
 
 import pytest
@@ -264,6 +266,31 @@ def test_a_broken_form_is_malformed(client: TestClient, body: bytes) -> None:
     for media_type in ("multipart/form-data; boundary=x", "multipart/form-data"):
         answer = client.post("/search/images", content=body, headers={"Content-Type": media_type})
         assert_problem(answer, 400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b'{"text": [' + b"[]," * 3_000_000 + b"[]]}", 400),
+        (json.dumps({str(number): 0 for number in range(500_000)}).encode(), 400),
+        (json.dumps({str(number): 0 for number in range(10_000)}).encode(), 422),
+        (json.dumps({"audio": {str(number): 0 for number in range(10_000)}}).encode(), 422),
+        (json.dumps({"text": "dog", "include": ["x"] * 10_000}).encode(), 422),
+        (json.dumps({"vector": ["x"] * 8192}).encode(), 422),
+        (b'{"vector": [' + b"9" * 1_000_000 + b"]}", 400),
+        (b'{"vector": [' + b"9" * 400 + b"]}", 422),
+        (b"[" * 1_000_000, 400),
+    ],
+)
+def test_json_that_is_costly_to_read_is_refused_at_once(client: TestClient, content: bytes, status: int) -> None:
+    """While it is read, nobody else is answered: the slowest of these once took seven seconds."""
+    started_at = time.process_time()
+
+    answer = client.post("/search/images", content=content, headers={"Content-Type": "application/json"})
+
+    assert_problem(answer, status, "malformed" if status == 400 else "invalid_parameter")
+    assert len(answer.content) < 10_000
+    assert time.process_time() - started_at < 1
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,13 @@ PROGRAM = """
 import sys, time, types
 from tests.fake_encoder import FakeEncoder
 
-class Slow(FakeEncoder):
+class Weak(FakeEncoder):
+    works = True
+
     def _embed(self, kind, words):
+        self.works = self.works and "break" not in words
+        if not self.works:
+            raise RuntimeError("the device is lost")
         time.sleep(1.0 if "slow" in words else 0.0)
         return super()._embed(kind, words)
 
@@ -38,7 +43,7 @@ def prepare_collections(store, encoder, progress):
         if name not in store.names():
             store.create(name, name, encoder.dim, encoder.fingerprint).close()
 
-sys.modules["models.encoder"] = types.SimpleNamespace(load_encoder=lambda name: Slow())
+sys.modules["models.encoder"] = types.SimpleNamespace(load_encoder=lambda name: Weak())
 sys.modules["app.demo"] = types.SimpleNamespace(prepare_collections=prepare_collections)
 
 from app.server import serve
@@ -135,6 +140,8 @@ def a_slow_query_survives_sigterm(service: Process, http: httpx2.Client) -> None
     while batches_so_far(http) == batches:
         time.sleep(0.01)
     service.process.send_signal(signal.SIGTERM)
+    service.wait_for("stopping signal=SIGTERM")
+    assert_problem(http.get("/readyz"), 503, "draining")
     asking.join(WAIT_S)
     assert answers[0].status_code == 200
 
@@ -143,6 +150,15 @@ def batches_so_far(http: httpx2.Client) -> str:
     found = re.search(r"speechclip_batch_size_count (\S+)", http.get("/metrics").text)
     assert found
     return found[1]
+
+
+def test_a_broken_model_ends_the_process_with_a_failure(service: Process) -> None:
+    with httpx2.Client(base_url=service.url, timeout=WAIT_S) as http:
+        for _ in range(3):
+            assert_problem(http.post("/embed", json={"text": "break"}), 500, "encoding_failed")
+
+    assert service.end() == 1
+    assert "the encoder is broken" in "".join(service.log)
 
 
 def test_a_port_that_is_taken_ends_with_a_failure(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.main import create_app, drain
+from app.main import create_app, drain, is_broken
 from app.settings import Settings
 from index.store import Store
 from models.errors import ModelFolderError
@@ -156,6 +156,22 @@ def test_a_model_that_cannot_hear_never_becomes_ready(settings: Settings, encode
             assert time.monotonic() < until
             time.sleep(0.005)
         assert "could not encode" in assert_problem(client.get("/readyz"), 503, "not_ready")["detail"]
+
+
+def test_a_model_that_breaks_later_makes_the_service_not_ready(settings: Settings, encoder: FakeEncoder) -> None:
+    app = create_app(settings, encoder)
+    assert not is_broken(app)
+    with TestClient(app) as client:
+        wait_until_ready(client)
+        encoder.broken = lambda word: True
+        while (answer := client.post("/embed", json={"text": "dog"})).status_code == 500:
+            assert_problem(answer, 500, "encoding_failed")
+
+        for answer in (answer, client.get("/readyz")):
+            assert "started again" in assert_problem(answer, 503, "not_ready")["detail"]
+        assert client.get("/info").json()["status"] == "failed"
+        assert "speechclip_ready 0.0" in client.get("/metrics").text
+    assert is_broken(app)
 
 
 def test_stopping_does_not_wait_for_a_start(

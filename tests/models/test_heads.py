@@ -56,7 +56,9 @@ def test_the_layer_is_post_norm_with_exact_gelu_and_one_norm_more() -> None:
 
     attended = layer.norm1(x + layer.self_attn(x, x, x, need_weights=False)[0])
     expected = head.model.norm(layer.norm2(attended + layer.linear2(nn.functional.gelu(layer.linear1(attended)))))
-    torch.testing.assert_close(head(x, padding_mask(9, torch.tensor([9, 9]))), expected, rtol=0, atol=1e-5)
+    padding = padding_mask(9, torch.tensor([9, 9]))
+    torch.testing.assert_close(head(x, padding, queries=9), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(head(x, padding, queries=2), expected[:, :2], rtol=0, atol=1e-5)
 
 
 def test_training_and_evaluation_compute_the_same(branch: ParallelBranch) -> None:

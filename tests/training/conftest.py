@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.training.fake_packages import write_packages
+from training.lexicon import Lexicon, load_lexicon
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The npm packages, with six emoji. Copy them before you change them."""
+    return write_packages(tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture(scope="session")
+def lexicon(packages: Path) -> Lexicon:
+    return load_lexicon(packages)
+
+
+@pytest.fixture(scope="session")
+def espeak() -> None:
+    """espeak-ng, which continuous integration installs."""
+    if shutil.which("espeak-ng") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("espeak-ng is not on PATH")
+        pytest.skip("espeak-ng is not on PATH")
+
+
+@pytest.fixture(autouse=True)
+def nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No recordings and no prompts but those that a test makes, whatever this machine has."""
+    monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path / "nobody"))
+    monkeypatch.setattr("training.prompts.TRANSCRIPT", tmp_path / "no-transcript.gz")
+
+
+@pytest.fixture
+def exact_arithmetic() -> Iterator[None]:
+    """Training turns denormal numbers off for the whole process: back on after the test."""
+    yield
+    torch.set_flush_denormal(False)

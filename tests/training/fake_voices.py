@@ -1,0 +1,48 @@
+"""Voices that cost nothing: each word is a tone of its own."""
+
+from __future__ import annotations
+
+import random
+import zlib
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from training.voices import SAMPLE_RATE
+
+Wave = NDArray[np.float32]
+
+
+def tone(phrase: str, seconds: float, loudness: float = 0.5) -> Wave:
+    """A sine whose frequency is decided by the phrase."""
+    frequency = 200 + zlib.crc32(phrase.encode()) % 2_000
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    return (loudness * np.sin(2 * np.pi * frequency * time)).astype(np.float32)
+
+
+class Hum:
+    """Hums a phrase for 0.3 to 0.6 s."""
+
+    def speak(self, phrase: str, rng: random.Random) -> tuple[Wave, str]:
+        return tone(phrase, rng.uniform(0.3, 0.6)), "hum/plain"
+
+
+class Mumble:
+    """Says nothing that can be heard, or goes on for too long."""
+
+    def speak(self, phrase: str, rng: random.Random) -> tuple[Wave, str]:
+        return (tone(phrase, 3.5) if rng.random() < 0.5 else tone(phrase, 0.5, loudness=0.0)), "mumble/plain"
+
+
+class Broken:
+    """Ends the shard that it was asked to speak in."""
+
+    def speak(self, phrase: str, rng: random.Random) -> tuple[Wave, str]:
+        raise OSError("no voice left")
+
+
+def use_voices(monkeypatch: pytest.MonkeyPatch, **engines: type[Hum | Mumble | Broken]) -> None:
+    """Have these engines speak, each as often as the others."""
+    shares = {name: (engine, 1 / len(engines)) for name, engine in engines.items()}
+    monkeypatch.setattr("training.speech.ENGINES", shares)

@@ -1,0 +1,153 @@
+"""The figures of the model card."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.fake_people import write_people
+from tests.training.fake_voices import Hum, Wave, tone
+from training.evaluate import (
+    HELD_OUT_WORDS,
+    Gallery,
+    Trial,
+    digits_of_a_person,
+    figures,
+    held_out_voice,
+    recalls,
+    words_of_a_person,
+)
+from training.lexicon import Emoji, Lexicon
+from training.voices import HELD_OUT
+
+
+class HumAs(Hum):
+    """flite, humming; remembers with which voices."""
+
+    voices: tuple[str, ...] = ()
+
+    def __init__(self, voices: tuple[str, ...]) -> None:
+        type(self).voices = voices
+
+
+@pytest.fixture
+def flite(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("training.evaluate.Flite", HumAs)
+    held_out_voice.cache_clear()
+    yield
+    held_out_voice.cache_clear()
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(write_people(tmp_path / "people")))
+
+
+@pytest.mark.usefixtures("people")
+def test_words_that_name_nothing_do_not_count(lexicon: Lexicon) -> None:
+    trial = words_of_a_person(lexicon)
+
+    assert trial is not None
+    assert trial.phrases == ["dog", "heart"]
+    assert trial.members == [(0,), (2,)]
+    np.testing.assert_allclose(trial.waves[0], tone("dog", 0.3), atol=1e-3)
+
+
+@pytest.mark.usefixtures("people")
+def test_digits_are_those_of_the_speaker_that_was_left_out(lexicon: Lexicon) -> None:
+    trial = digits_of_a_person(lexicon)
+
+    assert trial is not None
+    assert trial.phrases == ["one", "two"]
+    assert [len(wave) for wave in trial.waves] == [0.45 * 16_000, 0.5 * 16_000]
+
+
+def test_without_recordings_there_is_no_trial_of_people(lexicon: Lexicon) -> None:
+    assert words_of_a_person(lexicon) is None
+    assert digits_of_a_person(lexicon) is None
+
+
+@pytest.mark.usefixtures("flite")
+def test_the_held_out_voice_says_single_words_and_the_same_each_time(lexicon: Lexicon) -> None:
+    trial = held_out_voice(lexicon)
+    held_out_voice.cache_clear()
+    again = held_out_voice(lexicon)
+
+    assert trial is not None
+    assert again is not None
+    assert HumAs.voices == (HELD_OUT,)
+    assert sorted(trial.phrases) == sorted(phrase for phrase in lexicon.phrases if " " not in phrase)
+    assert [lexicon.members[phrase] for phrase in trial.phrases] == list(trial.members)
+    assert again.phrases == trial.phrases
+    assert all(np.array_equal(one, other) for one, other in zip(trial.waves, again.waves, strict=True))
+
+
+@pytest.mark.usefixtures("flite")
+def test_of_many_words_some_are_drawn() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    lexicon = Lexicon([Emoji(a + b, "", a + b, ()) for a in letters for b in letters])
+    trial = held_out_voice(lexicon)
+
+    assert trial is not None
+    assert len(set(trial.phrases)) == len(trial.phrases) == HELD_OUT_WORDS
+
+
+def test_without_flite_there_is_no_held_out_voice(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    held_out_voice.cache_clear()
+
+    assert held_out_voice(lexicon) is None
+    held_out_voice.cache_clear()
+
+
+# Emoji 5, 3 and 1 are shown, in this order.
+GALLERY = Gallery("noto", np.eye(3, dtype=np.float32), np.array([5, 3, 1]))
+
+
+def embed(waves: Sequence[Wave]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    """A wave is its own vector."""
+    return np.stack([wave[:3] for wave in waves]) if waves else np.zeros((0, 3), np.float32)
+
+
+def wave(*values: float) -> Wave:
+    return np.array(values, np.float32)
+
+
+def test_recall_is_over_the_utterances_that_have_an_answer_in_the_gallery() -> None:
+    waves = [wave(0.9, 0.1, 0.0), wave(0.9, 0.1, 0.0), wave(0.0, 0.0, 1.0), wave(0.5, 0.6, 0.4)]
+    trial = Trial(waves, [(5,), (3, 0), (0, 2), (1, 3)], ["a", "b", "c", "d"])
+
+    assert recalls(trial, embed, GALLERY) == {1: 66.7, 5: 100.0, 10: 100.0, 0: 3}
+
+
+def test_a_gallery_that_answers_nothing_says_so() -> None:
+    assert recalls(Trial([wave(1, 0, 0)], [(0,)], ["a"]), embed, GALLERY) == {0: 0}
+
+
+@pytest.mark.usefixtures("people", "flite")
+def test_all_figures_are_there_and_other_drawings_are_asked_for_words(lexicon: Lexicon) -> None:
+    positions = np.arange(len(lexicon.emoji))
+    vectors = np.eye(len(positions), dtype=np.float32)
+
+    def always_the_dog(waves: Sequence[Wave]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        return np.repeat(vectors[:1], len(waves), axis=0)
+
+    galleries = [Gallery("noto", vectors, positions), Gallery("twemoji", vectors[:1], positions[:1])]
+    found = figures(lexicon, galleries, always_the_dog)
+
+    assert set(found) == {"words in noto", "digits in noto", "held-out voice in noto", "words in twemoji"}
+    assert found["words in noto"] == {1: 50.0, 5: 100.0, 10: 100.0, 0: 2}
+    assert found["words in twemoji"] == {1: 100.0, 5: 100.0, 10: 100.0, 0: 1}
+    assert found["digits in noto"] == {1: 0.0, 5: 100.0, 10: 100.0, 0: 2}
+
+
+def test_without_speech_there_are_no_figures(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    held_out_voice.cache_clear()
+
+    assert figures(lexicon, [GALLERY], embed) == {}

@@ -1,0 +1,7 @@
+"""What a step of the training cannot do without."""
+
+from __future__ import annotations
+
+
+class NotReady(Exception):
+    """Something has to be installed or done first; the message says what."""
