@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from io import BytesIO
 
 from PIL import Image, ImageOps
@@ -12,6 +13,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_PIXELS = 40_000_000
 # Far more than any model looks at; as many images as may wait for the encoder fit into memory.
 KEPT_PIXELS = 2_000_000
+# Of a progressive JPEG. Each goes over all pixels again, however few bytes it has, and ten megabytes hold 170,000.
+MAX_SCANS = 64
+
+# Within the coded data of a scan no marker looks like this but one that ends it.
+JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+JPEG_END, JPEG_SCAN = 0xD9, 0xDA
 
 
 def decode_image(data: bytes) -> tuple[Image.Image, str]:
@@ -23,6 +30,7 @@ def decode_image(data: bytes) -> tuple[Image.Image, str]:
     try:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(image)
+            _check_scans(data)
             return _bounded(ImageOps.exif_transpose(image)), str(image.format).lower()
     except UndecodableImage:
         raise
@@ -36,6 +44,18 @@ def _check_size(image: Image.Image) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UndecodableImage(f"the image has {width} x {height} pixels; {MAX_PIXELS:,} in all are the most")
+
+
+def _check_scans(data: bytes) -> None:
+    if not data.startswith(b"\xff\xd8"):
+        return
+    scans = position = 0
+    # Up to the end of the image: phones put whole films behind it.
+    while (marker := JPEG_MARKER.search(data, position)) and data[marker.end() - 1] != JPEG_END:
+        scans += data[marker.end() - 1] == JPEG_SCAN
+        if scans > MAX_SCANS:
+            raise UndecodableImage(f"the image is coded in more than {MAX_SCANS} passes")
+        position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], "big")
 
 
 def _bounded(image: Image.Image) -> Image.Image:

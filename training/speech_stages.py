@@ -25,7 +25,7 @@ from training.optimiser import Optimiser, autocast
 from training.pairs import PairLoss
 from training.recipe import Stage
 
-CTC_WEIGHT = 0.5
+CTC_WEIGHT = 1.0
 SAVE_EVERY = 100
 REPORT_EVERY = 500
 

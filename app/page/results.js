@@ -81,7 +81,9 @@ export function showTimings(timings, roundTrip) {
     bar.style.flexGrow = String(ms);
     return bar;
   }));
-  const words = shown.map(([stage, ms]) => make("span", `part-${stage}`, `${NAMES[stage] ?? stage} ${milliseconds(ms)}`));
+  const words = shown.map(([stage, ms]) => (
+    make("span", `part-${stage}`, `${NAMES[stage] ?? stage} ${milliseconds(ms)}`)
+  ));
   byId("timings-text").replaceChildren(make("strong", "", `${milliseconds(roundTrip)} ms`), ...words);
   byId("timings").hidden = false;
 }

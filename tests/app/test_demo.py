@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.demo import DEFAULTS, is_default, prepare_collections
 from app.demo import collections as demo
+from app.images import decode_image
 from index.records import Record, check_records
 from index.store import Store
 from tests.fake_encoder import WORDS, FakeEncoder, drawn
@@ -191,3 +195,21 @@ def test_what_ships_is_whole(encoder: FakeEncoder) -> None:
 
 def test_the_licence_of_the_drawings_ships_with_them() -> None:
     assert any("LICENSE" in path.name.upper() for path in (demo.FOLDER).rglob("*"))
+
+
+def test_a_drawing_is_indexed_as_it_is_searched_with(
+    folder: Path, store: Store, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would not be nearest to itself."""
+    indexed: list[Image.Image] = []
+    embed = encoder.embed_images
+
+    def note(images: Sequence[Image.Image]) -> NDArray[np.float32]:
+        indexed.extend(images)
+        return embed(images)
+
+    monkeypatch.setattr(encoder, "embed_images", note)
+    prepare(store, encoder)
+
+    asked = [decode_image((folder / "drawings" / f"id-{word}.webp").read_bytes())[0] for word in WORDS]
+    assert [(image.mode, image.tobytes()) for image in indexed] == [(image.mode, image.tobytes()) for image in asked]

@@ -72,6 +72,28 @@ def test_a_huge_image_is_refused_by_its_header() -> None:
         decode_image(png_header(60_000, 60_000) + IDAT)
 
 
+def jpeg(size: tuple[int, int]) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", size, 128).save(buffer, "JPEG", progressive=True)
+    return buffer.getvalue()
+
+
+def test_an_image_in_very_many_passes_is_refused() -> None:
+    """Of 36 million pixels, in a hundred kilobytes, it once took hours."""
+    image = jpeg((64, 64))
+    last_pass = image[image.rindex(b"\xff\xda") : -2]
+
+    assert decode_image(image[:-2] + 20 * last_pass + image[-2:])
+    with pytest.raises(UndecodableImage, match="passes"):
+        decode_image(image[:-2] + 100 * last_pass + image[-2:])
+
+
+def test_what_is_put_behind_a_photograph_is_not_looked_at() -> None:
+    film = 100 * b"\xff\xda\x00\x02"
+
+    assert decode_image(jpeg((64, 64)) + film)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -167,8 +167,8 @@ def test_a_model_that_breaks_later_makes_the_service_not_ready(settings: Setting
         while (answer := client.post("/embed", json={"text": "dog"})).status_code == 500:
             assert_problem(answer, 500, "encoding_failed")
 
-        for answer in (answer, client.get("/readyz")):
-            assert "started again" in assert_problem(answer, 503, "not_ready")["detail"]
+        for refused in (answer, client.get("/readyz")):
+            assert "started again" in assert_problem(refused, 503, "not_ready")["detail"]
         assert client.get("/info").json()["status"] == "failed"
         assert "speechclip_ready 0.0" in client.get("/metrics").text
     assert is_broken(app)

@@ -39,6 +39,15 @@ def nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("training.prompts.TRANSCRIPT", tmp_path / "no-transcript.gz")
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks this small only lose time to a second thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture
 def exact_arithmetic() -> Iterator[None]:
     """Training turns denormal numbers off for the whole process: back on after the test."""

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from models.clip import ImagePreprocessor
 from tests.training.tiny_recipe import tiny_recipe
@@ -43,6 +44,52 @@ def test_drawings_are_seen_in_training_as_they_will_be_served() -> None:
     served = ImagePreprocessor(tiny_recipe().model.clip.vision)([Image.fromarray(image) for image in images])
 
     torch.testing.assert_close(to_pixels(images), served, rtol=0, atol=1e-5)
+
+
+class Recited(nn.Module):
+    """A CLIP that pays no attention: drawing n and phrase n of a batch have these vectors."""
+
+    def __init__(self, images: Tensor, texts: Tensor) -> None:
+        super().__init__()
+        self.images, self.texts = images, texts
+        self.logit_scale = nn.Parameter(torch.tensor(1.5))
+
+    def encode_image(self, _pixels: Tensor) -> Tensor:
+        return self.images
+
+    def encode_text(self, _tokens: Tensor) -> Tensor:
+        return self.texts
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_drawings_that_a_phrase_names_too_are_no_negatives_of_it(
+    seed: int, packages: Path, lexicon: Lexicon, tmp_path: Path
+) -> None:
+    size = 16
+    images, texts = normalize(torch.randn(2, size, 8, generator=torch.Generator().manual_seed(seed)), dim=2)
+    data = clip_stage._Drawings(packages, tmp_path, lexicon, tiny_recipe())
+    loss = clip_stage._loss(Recited(images, texts), data, np.random.default_rng(seed), size)
+
+    rng = np.random.default_rng(seed)
+    shown = data.positions[rng.integers(0, len(data.pixels), size)].tolist()
+    said = [clip_stage._phrase(lexicon.emoji[position].phrases, rng) for position in shown]
+    similar = (math.exp(1.5) * texts @ images.T).exp().tolist()
+    expected = 0.0
+    for n in range(size):
+        drawings = [m for m in range(size) if m == n or shown[m] not in lexicon.members[said[n]]]
+        phrases = [m for m in range(size) if m == n or shown[n] not in lexicon.members[said[m]]]
+        expected -= math.log(similar[n][n] / sum(similar[n][m] for m in drawings))
+        expected -= math.log(similar[n][n] / sum(similar[m][n] for m in phrases))
+    assert loss.item() == pytest.approx(expected / size / 2, rel=1e-4)
+
+
+def test_a_name_is_said_nearly_as_often_as_the_keywords_together() -> None:
+    rng = np.random.default_rng(0)
+    said = [clip_stage._phrase(("name", "one", "two"), rng) for _ in range(2_000)]
+
+    assert said.count("name") / 2_000 == pytest.approx(0.4, abs=0.04)
+    assert said.count("one") / 2_000 == pytest.approx(0.3, abs=0.04)
+    assert clip_stage._phrase(("only",), rng) == "only"
 
 
 def test_the_loss_falls(packages: Path, lexicon: Lexicon, tmp_path: Path, losses: list[tuple[int, float]]) -> None:

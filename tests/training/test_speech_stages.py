@@ -16,7 +16,7 @@ from models.hubert import Frames
 from tests.training.fake_voices import tone
 from tests.training.tiny_recipe import tiny_recipe
 from training import speech_stages
-from training.batches import Batch, SpokenCorpus
+from training.batches import Batch, BatchStream, SpokenCorpus
 from training.ctc import PhonemeLoss
 from training.listener import Listener
 from training.pairs import PairLoss
@@ -149,6 +149,25 @@ def test_an_interrupted_stage_goes_on_at_the_step_it_had_saved(
     finished = fresh(phonemes)
     assert train(finished, None).numbers == []
     assert torch.equal(finished.phonemes.weight, resumed.phonemes.weight)
+
+
+def test_a_resumed_stage_hears_other_batches_than_those_it_has_heard(
+    train: Callable[[Listener, int | None], Noted], phonemes: PhonemeLoss, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+
+    class Seen(BatchStream):
+        def __init__(self, corpus: SpokenCorpus, size: int, seed: int, weights: NDArray[np.float64] | None) -> None:
+            seeds.append(seed)
+            super().__init__(corpus, size, seed, weights)
+
+    monkeypatch.setattr(speech_stages, "SAVE_EVERY", 2)
+    monkeypatch.setattr(speech_stages, "BatchStream", Seen)
+    with pytest.raises(KeyboardInterrupt):
+        train(fresh(phonemes), 3)
+    train(fresh(phonemes), None)
+
+    assert seeds == [SEED, SEED + 2]
 
 
 def test_the_same_seed_gives_the_same_network(phonemes: PhonemeLoss, corpus: Corpus, tmp_path: Path) -> None:
