@@ -18,7 +18,7 @@ from app.metrics import Metrics
 from app.openapi import openapi_of
 from app.routes import collections, operations, pages, search
 from app.settings import Settings
-from app.startup import Startup
+from app.startup import OnStep, Startup
 from app.state import State
 from app.version import service_version
 from index.store import Store
@@ -32,17 +32,19 @@ DESCRIPTION = (
 )
 
 
-def create_app(settings: Settings, encoder: Encoder | None = None, store: Store | None = None) -> FastAPI:
+def create_app(
+    settings: Settings, encoder: Encoder | None = None, store: Store | None = None, on_step: OnStep | None = None
+) -> FastAPI:
     """The service. Without an encoder it loads `settings.model` and makes the default collections, in the background.
 
-    It listens at once; `/readyz` says when queries are answered.
+    It listens at once; `/readyz` says when queries are answered, and `on_step` is told how far the start has come.
     """
     metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state = app.state.service = State(settings, metrics)
-        startup = Startup(state, encoder, store)
+        startup = Startup(state, encoder, store, on_step)
         startup.begin()
         try:
             yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import socket
 import sys
@@ -17,6 +16,7 @@ from app.logs import configure_logging
 from app.main import create_app, drain, is_broken
 from app.protocol import Protocol
 from app.settings import Settings
+from app.startup import OnStep
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +28,13 @@ BROKEN_STATUS = 1
 BACKLOG = 512
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, on_step: OnStep | None = None) -> None:
     """Serve until SIGTERM or SIGINT, answer what was accepted, and return.
 
     When the model has stopped to work for good, the process ends with a status that is not 0.
     """
-    if os.environ.get("WEB_CONCURRENCY", "1") != "1":
-        raise ValueError("WEB_CONCURRENCY must be 1: one process owns the model; run more copies of it instead")
     configure_logging(settings.log_level)
-    app = create_app(settings)
+    app = create_app(settings, on_step=on_step)
     config = uvicorn.Config(
         app,
         host=settings.host,

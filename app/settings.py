@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 import platformdirs
 from pydantic import Field, field_validator
@@ -26,7 +27,11 @@ class Settings(BaseSettings):
     data: Path = Field(default_factory=default_data, description="Folder of the collections.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
-    workers: int = Field(1, description="Always 1: one process owns the model.")
+    workers: int = Field(
+        # A string is made a number by the validation that follows, as with every value from the environment.
+        default_factory=lambda: cast(int, os.environ.get("WEB_CONCURRENCY", 1)),
+        description="Always 1 (so must be WEB_CONCURRENCY): one process owns the model.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     max_body_bytes: int = Field(10 * MIB, ge=1024, description="Largest request body.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+OnStep = Callable[[str, int, int], None]
+"""Told (step, done, total) as a start goes on; the last step is `READY`."""
+
+READY = "ready"
 UTTERANCE = files("app") / "utterance.flac"
 STOP_TIMEOUT_S = 10.0
 
@@ -33,8 +38,10 @@ class _Stopped(Exception):
 class Startup:
     """One start. Whatever fails is logged and told by `/readyz`; the process stays, so that it can be asked."""
 
-    def __init__(self, state: State, encoder: Encoder | None, store: Store | None) -> None:
-        self._state, self._encoder, self._store = state, encoder, store
+    def __init__(
+        self, state: State, encoder: Encoder | None, store: Store | None, on_step: OnStep | None = None
+    ) -> None:
+        self._state, self._encoder, self._store, self._on_step = state, encoder, store, on_step
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="startup", daemon=True)
 
@@ -78,7 +85,7 @@ class Startup:
         self._step("saying a first word to the model", 0, 1)
         # A real utterance: what is wrong with the model raises here, not for a user.
         engine.say_a_word()
-        self._step("ready", 1, 1)
+        self._step(READY, 1, 1)
 
     def _build(self, store: Store) -> Encoder:
         self._step("loading the model", 0, 1)
@@ -94,6 +101,8 @@ class Startup:
         if self._stopping.is_set():
             raise _Stopped
         self._state.readiness.advance(step, done, total)
+        if self._on_step is not None:
+            self._on_step(step, done, total)
 
 
 def _reason(error: Exception) -> str:

@@ -84,9 +84,13 @@ def _options(
 def serve(model: Model = None, data: Data = None, host: Host = None, port: Port = None) -> None:
     """Serve the API and the page until stopped."""
     from app.cli.local import settings_of
+    from app.cli.terminal import progress_bar
     from app.server import serve
+    from app.startup import READY
 
-    serve(settings_of(model=model, data=data, host=host, port=port))
+    settings = settings_of(model=model, data=data, host=host, port=port)
+    with progress_bar(last=READY) as advance:
+        serve(settings, advance)
 
 
 @program.command()

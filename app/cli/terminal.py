@@ -62,8 +62,8 @@ def waiting(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Advance]:
-    """A bar per step where somebody watches; it leaves nothing behind."""
+def progress_bar(last: str | None = None) -> Iterator[Advance]:
+    """A bar per step where somebody watches; it leaves nothing behind, and is gone with the step `last`."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = stderr()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -73,5 +73,7 @@ def progress_bar() -> Iterator[Advance]:
             if step not in tasks:
                 tasks[step] = progress.add_task(plain(step), total=total)
             progress.update(tasks[step], completed=done, total=total)
+            if step == last:
+                progress.stop()
 
         yield advance

@@ -17,7 +17,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from app.server import serve
 from app.settings import Settings
 from tests.app.problems import assert_problem
 
@@ -181,4 +180,4 @@ def test_a_port_that_is_taken_ends_with_a_failure(tmp_path: Path) -> None:
 def test_uvicorns_own_variable_for_workers_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     with pytest.raises(ValueError, match="one process owns the model"):
-        serve(Settings(data=tmp_path))
+        Settings(data=tmp_path)

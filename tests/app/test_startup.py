@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app, drain, is_broken
 from app.settings import Settings
+from app.startup import READY
 from index.store import Store
 from models.errors import ModelFolderError
 from tests.app.conftest import wait_until_ready
@@ -122,6 +123,14 @@ def test_ready_comes_after_a_real_utterance(settings: Settings, encoder: FakeEnc
         encoder.open.set()
         wait_until_ready(client)
         assert "speechclip_ready 1.0" in client.get("/metrics").text
+
+
+def test_whoever_starts_it_can_watch(settings: Settings, encoder: FakeEncoder) -> None:
+    steps: list[tuple[str, int, int]] = []
+    app = create_app(settings, encoder, on_step=lambda step, done, total: steps.append((step, done, total)))
+    with TestClient(app) as client:
+        wait_until_ready(client)
+    assert [step for step, _, _ in steps] == ["opening the collections", "saying a first word to the model", READY]
 
 
 @pytest.mark.parametrize(
