@@ -44,7 +44,7 @@ def speechclip(settings: Settings, encoder: FakeEncoder, monkeypatch: pytest.Mon
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """The settings that would have been served with."""
     served: list[Settings] = []
-    monkeypatch.setattr(app.server, "serve", served.append)
+    monkeypatch.setattr(app.server, "serve", lambda settings, on_step: served.append(settings))
     return served
 
 
