@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -80,7 +81,7 @@ def gallery(out: Path = Path("app/demo"), work: Work = DEFAULT_WORK) -> None:
 @app.command()
 def evaluate(model: str = "nano", work: Work = DEFAULT_WORK) -> None:
     """The figures of the model card."""
-    print(json.dumps(_workshop(work).evaluate(model), indent=2))
+    print(json.dumps({title: asdict(recall) for title, recall in _workshop(work).evaluate(model).items()}, indent=2))
 
 
 def _workshop(work: Path) -> Workshop:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.lexicon import Lexicon
 from training.people import Recording, held_out_digits, recordings, speech_folder
-from training.retrieval import best_ranks, recall_at
+from training.retrieval import Recall, best_ranks, recall
 from training.voices import HELD_OUT, Flite, trim
 
 Wave = NDArray[np.float32]
@@ -24,11 +24,19 @@ HELD_OUT_WORDS = 400
 
 @dataclass(frozen=True)
 class Trial:
-    """Utterances and, for each, the positions in the lexicon that are right answers."""
+    """Utterances, and what is said in each."""
 
     waves: Sequence[Wave]
-    members: Sequence[Sequence[int]]
     phrases: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """vectors: (G, E) unit vectors; answers: phrase -> the rows that are right for it."""
+
+    name: str
+    vectors: NDArray[np.float32]
+    answers: Mapping[str, Sequence[int]]
 
 
 def words_of_a_person(lexicon: Lexicon) -> Trial | None:
@@ -53,43 +61,42 @@ def held_out_voice(lexicon: Lexicon) -> Trial | None:
     voice = Flite((HELD_OUT,))
     spoken = [(word, trim(voice.speak(word, rng)[0])) for word in words]
     audible = [(word, wave) for word, wave in spoken if len(wave) > 1600]
-    return _trial([word for word, _ in audible], [wave for _, wave in audible], lexicon)
+    return Trial([wave for _, wave in audible], [word for word, _ in audible])
 
 
 def _people(people: Sequence[Recording], lexicon: Lexicon) -> Trial:
     known = [recording for recording in people if recording.word in lexicon.members]
-    return _trial([recording.word for recording in known], [recording.wave() for recording in known], lexicon)
+    return Trial([recording.wave() for recording in known], [recording.word for recording in known])
 
 
-def _trial(words: Sequence[str], waves: Sequence[Wave], lexicon: Lexicon) -> Trial:
-    return Trial(waves, [lexicon.members[word] for word in words], words)
+def drawings_gallery(
+    name: str, vectors: NDArray[np.float32], positions: NDArray[np.int64], lexicon: Lexicon
+) -> Gallery:
+    """positions: (G,) which emoji each drawing shows."""
+    row_of = {int(position): row for row, position in enumerate(positions)}
+    answers = {phrase: [row_of[n] for n in named if n in row_of] for phrase, named in lexicon.members.items()}
+    return Gallery(name, vectors, answers)
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """vectors: (G, E) unit vectors; positions: (G,) the emoji that each of them shows."""
-
-    name: str
-    vectors: NDArray[np.float32]
-    positions: NDArray[np.int64]
+def keywords_gallery(vectors: NDArray[np.float32], lexicon: Lexicon) -> Gallery:
+    """vectors: those of all phrases of the lexicon, in their order. Right is the phrase itself and nothing else."""
+    return Gallery("keywords", vectors, {phrase: [row] for row, phrase in enumerate(lexicon.phrases)})
 
 
-def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) -> Mapping[str, Mapping[int, float]]:
+def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) -> Mapping[str, Recall]:
     """Recall of every trial of the model card; the first gallery is the one that is served, the others are checks."""
     served, *others = galleries
-    trials: Mapping[str, Callable[[Lexicon], Trial | None]]
-    trials = {"words": words_of_a_person, "digits": digits_of_a_person, "held-out voice": held_out_voice}
-    found = [(f"{name} in {served.name}", trial(lexicon), served) for name, trial in trials.items()]
-    found += [(f"words in {other.name}", words_of_a_person(lexicon), other) for other in others]
-    return {title: recalls(trial, embed, gallery) for title, trial, gallery in found if trial is not None}
+    words = words_of_a_person(lexicon)
+    trials = {"words": words, "digits": digits_of_a_person(lexicon), "held-out voice": held_out_voice(lexicon)}
+    asked = [(name, trial, served) for name, trial in trials.items()] + [("words", words, other) for other in others]
+    found = {f"{name} in {gallery.name}": _recall(trial, gallery, embed) for name, trial, gallery in asked if trial}
+    return {title: recall for title, recall in found.items() if recall is not None}
 
 
-def recalls(trial: Trial, embed: EmbedSpeech, gallery: Gallery) -> Mapping[int, float]:
-    """Recall at 1, 5 and 10 over the utterances that the gallery has an answer to; at 0 stands how many these are."""
-    row_of = {int(position): row for row, position in enumerate(gallery.positions)}
-    members = [[row_of[p] for p in right if p in row_of] for right in trial.members]
-    answerable = [n for n, right in enumerate(members) if right]
-    if not answerable:
-        return {0: 0}
-    ranks = best_ranks(embed([trial.waves[n] for n in answerable]), gallery.vectors, [members[n] for n in answerable])
-    return {k: round(value, 1) for k, value in recall_at(ranks).items()} | {0: len(answerable)}
+def _recall(trial: Trial, gallery: Gallery, embed: EmbedSpeech) -> Recall | None:
+    """Over the utterances that the gallery has an answer to; None where there is none."""
+    known = [n for n, phrase in enumerate(trial.phrases) if gallery.answers.get(phrase)]
+    if not known:
+        return None
+    answers = [gallery.answers[trial.phrases[n]] for n in known]
+    return recall(best_ranks(embed([trial.waves[n] for n in known]), gallery.vectors, answers))

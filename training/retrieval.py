@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 RANKS = (1, 5, 10)
+RESAMPLES = 2_000
 
 
 def best_ranks(
@@ -24,6 +26,22 @@ def best_ranks(
     return np.array([ranks[row, list(right)].min() for row, right in enumerate(members)])
 
 
-def recall_at(ranks: NDArray[np.int64], points: Sequence[int] = RANKS) -> Mapping[int, float]:
-    """k -> per cent of the queries whose best rank is at most k."""
-    return {k: 100 * float(np.mean(ranks <= k)) for k in points}
+@dataclass(frozen=True)
+class Recall:
+    """Recall over `utterances` queries: k -> per cent, and the 95 % bootstrap interval of each."""
+
+    utterances: int
+    at: Mapping[int, float]
+    intervals: Mapping[int, tuple[float, float]]
+
+
+def recall(ranks: NDArray[np.int64], points: Sequence[int] = RANKS) -> Recall:
+    """Of the rank of the best answer of each query, of which there must be one at least."""
+    at = {k: round(100 * float(np.mean(ranks <= k)), 1) for k in points}
+    return Recall(len(ranks), at, {k: _interval(ranks <= k) for k in points})
+
+
+def _interval(hits: NDArray[np.bool_]) -> tuple[float, float]:
+    drawn = np.random.default_rng(0).integers(0, len(hits), (RESAMPLES, len(hits)))
+    low, high = np.percentile(100 * hits[drawn].mean(axis=1), (2.5, 97.5))
+    return round(float(low), 1), round(float(high), 1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from PIL import Image
 from torch import nn
 
 from models.clip import Tokenizer, build_clip
-from models.encoder import Encoder, load_encoder
+from models.encoder import load_encoder
 from models.folder import save_model
 from models.speechclip import SpeechClip
 from training.batches import SpokenCorpus
@@ -24,16 +25,18 @@ from training.corpora import heard
 from training.ctc import PhonemeLoss
 from training.drawings import HELD_OUT, TRAINING, cached_vendor
 from training.errors import NotReady
-from training.evaluate import Gallery, figures
+from training.evaluate import Gallery, drawings_gallery, figures, keywords_gallery
 from training.frozen import freeze, train_head
 from training.lexicon import Lexicon, load_lexicon
 from training.listener import Listener
 from training.pairs import PairLoss, embed_drawings
 from training.phonemes import load_phonemes
 from training.recipe import Recipe
+from training.retrieval import Recall
 from training.speech_stages import listening, train_speech, tuning
 
 JUDGED = ("noto", HELD_OUT)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,25 +103,27 @@ class Workshop:
         return PairLoss(self.clip(), vendors, corpus.phrases, self.lexicon.members)
 
     def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
-        """The figures of the model card for a network in training."""
+        """Recalls of the model card for a network in training."""
         clip = self.clip()
         galleries = [self._gallery(vendor, lambda pixels: embed_drawings(clip, pixels).numpy()) for vendor in JUDGED]
-        return figures(self.lexicon, galleries, listener.embed_speech)
+        found = figures(self.lexicon, galleries, listener.embed_speech)
+        return {title: recall.at for title, recall in found.items()}
 
-    def evaluate(self, model: str) -> Mapping[str, Mapping[int, float]]:
+    def evaluate(self, model: str) -> Mapping[str, Recall]:
         """The figures of the model card for a model folder or a shipped model."""
         encoder = load_encoder(model)
 
         def embed(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            images = [Image.fromarray(one) for one in pixels]
-            return np.concatenate([encoder.embed_images(images[i : i + 256]) for i in range(0, len(images), 256)])
+            return _in_parts(encoder.embed_images, [Image.fromarray(one) for one in pixels])
 
-        galleries = [self._gallery(vendor, embed) for vendor in JUDGED]
-        return figures(self.lexicon, galleries, lambda waves: _one_by_one(encoder, waves))
+        keywords = keywords_gallery(_in_parts(encoder.embed_texts, self.lexicon.phrases), self.lexicon)
+        galleries = [*(self._gallery(vendor, embed) for vendor in JUDGED), keywords]
+        one_by_one = partial(_in_parts, lambda waves: encoder.embed_speech(waves).vectors, size=1)
+        return figures(self.lexicon, galleries, one_by_one)
 
     def _gallery(self, vendor: str, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Gallery:
         pixels, positions = cached_vendor(self.packages, self.folder, vendor, self.lexicon)
-        return Gallery(vendor, embed(pixels), positions)
+        return drawings_gallery(vendor, embed(pixels), positions, self.lexicon)
 
     def export(self, out: Path, card: str) -> None:
         """Write the model folder of the last checkpoint of the last stage."""
@@ -149,5 +154,7 @@ class Workshop:
         return [*special, *(number for number in used if number not in special)]
 
 
-def _one_by_one(encoder: Encoder, waves: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    return np.concatenate([encoder.embed_speech([wave]).vectors for wave in waves])
+def _in_parts(
+    embed: Callable[[Sequence[T]], NDArray[np.float32]], items: Sequence[T], size: int = 256
+) -> NDArray[np.float32]:
+    return np.concatenate([embed(items[start : start + size]) for start in range(0, len(items), size)])

@@ -13,12 +13,11 @@ from tests.training.fake_people import write_people
 from tests.training.fake_voices import Hum, Wave, tone
 from training.evaluate import (
     HELD_OUT_WORDS,
-    Gallery,
-    Trial,
     digits_of_a_person,
+    drawings_gallery,
     figures,
     held_out_voice,
-    recalls,
+    keywords_gallery,
     words_of_a_person,
 )
 from training.lexicon import Emoji, Lexicon
@@ -54,7 +53,6 @@ def test_words_that_name_nothing_do_not_count(lexicon: Lexicon) -> None:
 
     assert trial is not None
     assert trial.phrases == ["dog", "heart"]
-    assert trial.members == [(0,), (2,)]
     np.testing.assert_allclose(trial.waves[0], tone("dog", 0.3), atol=1e-3)
 
 
@@ -82,7 +80,6 @@ def test_the_held_out_voice_says_single_words_and_the_same_each_time(lexicon: Le
     assert again is not None
     assert HumAs.voices == (HELD_OUT,)
     assert sorted(trial.phrases) == sorted(phrase for phrase in lexicon.phrases if " " not in phrase)
-    assert [lexicon.members[phrase] for phrase in trial.phrases] == list(trial.members)
     assert again.phrases == trial.phrases
     assert all(np.array_equal(one, other) for one, other in zip(trial.waves, again.waves, strict=True))
 
@@ -105,28 +102,18 @@ def test_without_flite_there_is_no_held_out_voice(lexicon: Lexicon, monkeypatch:
     held_out_voice.cache_clear()
 
 
-# Emoji 5, 3 and 1 are shown, in this order.
-GALLERY = Gallery("noto", np.eye(3, dtype=np.float32), np.array([5, 3, 1]))
+def test_answers_of_drawings_are_the_rows_that_show_what_is_named(lexicon: Lexicon) -> None:
+    shown = np.array([2, 0])
+    gallery = drawings_gallery("noto", np.eye(2, dtype=np.float32), shown, lexicon)
+
+    for phrase, members in lexicon.members.items():
+        assert sorted(shown[row] for row in gallery.answers[phrase]) == sorted(set(members) & {0, 2})
 
 
-def embed(waves: Sequence[Wave]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """A wave is its own vector."""
-    return np.stack([wave[:3] for wave in waves]) if waves else np.zeros((0, 3), np.float32)
+def test_the_answer_of_keywords_is_the_phrase_itself(lexicon: Lexicon) -> None:
+    gallery = keywords_gallery(np.eye(len(lexicon.phrases), dtype=np.float32), lexicon)
 
-
-def wave(*values: float) -> Wave:
-    return np.array(values, np.float32)
-
-
-def test_recall_is_over_the_utterances_that_have_an_answer_in_the_gallery() -> None:
-    waves = [wave(0.9, 0.1, 0.0), wave(0.9, 0.1, 0.0), wave(0.0, 0.0, 1.0), wave(0.5, 0.6, 0.4)]
-    trial = Trial(waves, [(5,), (3, 0), (0, 2), (1, 3)], ["a", "b", "c", "d"])
-
-    assert recalls(trial, embed, GALLERY) == {1: 66.7, 5: 100.0, 10: 100.0, 0: 3}
-
-
-def test_a_gallery_that_answers_nothing_says_so() -> None:
-    assert recalls(Trial([wave(1, 0, 0)], [(0,)], ["a"]), embed, GALLERY) == {0: 0}
+    assert [lexicon.phrases[row] for phrase in lexicon.phrases for row in gallery.answers[phrase]] == [*lexicon.phrases]
 
 
 @pytest.mark.usefixtures("people", "flite")
@@ -137,17 +124,21 @@ def test_all_figures_are_there_and_other_drawings_are_asked_for_words(lexicon: L
     def always_the_dog(waves: Sequence[Wave]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         return np.repeat(vectors[:1], len(waves), axis=0)
 
-    galleries = [Gallery("noto", vectors, positions), Gallery("twemoji", vectors[:1], positions[:1])]
+    galleries = [
+        drawings_gallery("noto", vectors, positions, lexicon),
+        drawings_gallery("twemoji", vectors[:1], positions[:1], lexicon),
+    ]
     found = figures(lexicon, galleries, always_the_dog)
 
     assert set(found) == {"words in noto", "digits in noto", "held-out voice in noto", "words in twemoji"}
-    assert found["words in noto"] == {1: 50.0, 5: 100.0, 10: 100.0, 0: 2}
-    assert found["words in twemoji"] == {1: 100.0, 5: 100.0, 10: 100.0, 0: 1}
-    assert found["digits in noto"] == {1: 0.0, 5: 100.0, 10: 100.0, 0: 2}
+    assert (found["words in noto"].utterances, found["words in noto"].at) == (2, {1: 50.0, 5: 100.0, 10: 100.0})
+    assert (found["words in twemoji"].utterances, found["words in twemoji"].at) == (1, {1: 100.0, 5: 100.0, 10: 100.0})
+    assert (found["digits in noto"].utterances, found["digits in noto"].at) == (2, {1: 0.0, 5: 100.0, 10: 100.0})
 
 
 def test_without_speech_there_are_no_figures(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     held_out_voice.cache_clear()
 
-    assert figures(lexicon, [GALLERY], embed) == {}
+    gallery = drawings_gallery("noto", np.eye(1, dtype=np.float32), np.array([0]), lexicon)
+    assert figures(lexicon, [gallery], lambda waves: np.zeros((len(waves), 1), np.float32)) == {}

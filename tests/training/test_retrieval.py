@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.retrieval import RANKS, best_ranks, recall_at
+from training.retrieval import RANKS, best_ranks, recall
 
 
 def test_the_best_of_several_right_answers_counts() -> None:
@@ -40,8 +40,25 @@ def test_ranks_are_those_of_brute_force(seed: int, size: int, count: int) -> Non
         order = sorted(range(size), key=lambda row: (-scores[row], row))
         assert rank == 1 + min(order.index(row) for row in right)
     for k in RANKS:
-        assert recall_at(ranks)[k] == pytest.approx(100 * sum(rank <= k for rank in ranks) / count)
+        assert recall(ranks).at[k] == pytest.approx(100 * sum(rank <= k for rank in ranks) / count, abs=0.05)
 
 
 def test_recall_is_in_per_cent() -> None:
-    assert recall_at(np.array([1, 2, 6, 11])) == {1: 25.0, 5: 50.0, 10: 75.0}
+    found = recall(np.array([1, 2, 6, 11]))
+
+    assert found.utterances == 4
+    assert found.at == {1: 25.0, 5: 50.0, 10: 75.0}
+
+
+def test_the_interval_narrows_with_the_number_of_queries() -> None:
+    few, many = recall(np.array([1, 20] * 10)), recall(np.array([1, 20] * 1000))
+
+    for found in (few, many):
+        low, high = found.intervals[1]
+        assert low < 50 < high
+    assert many.intervals[1][1] - many.intervals[1][0] == pytest.approx(2 * 1.96 * 50 / 2000**0.5, rel=0.1)
+    assert few.intervals[1][1] - few.intervals[1][0] == pytest.approx(2 * 1.96 * 50 / 20**0.5, rel=0.2)
+
+
+def test_what_always_hits_has_no_doubt() -> None:
+    assert recall(np.ones(7, np.int64)).intervals[10] == (100.0, 100.0)
