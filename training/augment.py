@@ -19,18 +19,32 @@ import torchaudio.functional as AF  # noqa: E402  the line above makes it import
 Wave = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
-SPEED_RANGE = (0.78, 1.28)
+SPEED_RANGE = (0.74, 1.35)
+MOST_STRETCH = 1.9
 SILENCE_S = 0.25
+WINDOW = 512
 MAX_SNR_DB, MIN_SNR_DB = 45.0, 8.0
 
 
 def augment(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) -> Wave:
     """One utterance (16 kHz, peak 1) as another person in another place might be heard. `babble` is other speech."""
+    wave = _stretch(wave, rng)
     wave = _resample(wave, _speed(rng))
     wave = _surround_with_silence(wave, rng)
     wave = _filter(wave, rng)
     wave = _add_noise(wave, rng, babble)
     return _distort(wave, rng)
+
+
+def _stretch(wave: Wave, rng: np.random.Generator) -> Wave:
+    """Slower at the same pitch: people say single words with far more care than machines."""
+    if rng.random() < 0.6 or len(wave) < 2 * WINDOW:
+        return wave
+    window, hop = torch.hann_window(WINDOW), WINDOW // 4
+    spectrum = torch.stft(torch.tensor(wave), WINDOW, hop, window=window, return_complex=True)
+    advance = torch.linspace(0, torch.pi * hop, len(spectrum))[:, None]
+    slow = AF.phase_vocoder(spectrum[None], 1 / rng.uniform(1.0, MOST_STRETCH), advance)
+    return np.asarray(torch.istft(slow[0], WINDOW, hop, window=window).numpy(), np.float32)
 
 
 def _speed(rng: np.random.Generator) -> float:
@@ -54,7 +68,7 @@ def _filter(wave: Wave, rng: np.random.Generator) -> Wave:
     frequencies = np.linspace(0, SAMPLE_RATE / 2, len(spectrum), dtype=np.float32)
     if rng.random() < 0.7:
         spectrum *= _equaliser(frequencies, rng)
-    if rng.random() < 0.35:
+    if rng.random() < 0.5:
         spectrum *= _band_limits(frequencies, rng)
     if rng.random() < 0.35:
         spectrum *= np.fft.rfft(_room(rng), size)
@@ -65,7 +79,7 @@ def _equaliser(frequencies: Wave, rng: np.random.Generator) -> Wave:
     """A smooth random curve of up to +-20 dB with a random tilt."""
     octaves = np.log2(np.maximum(frequencies, 60.0) / 60.0)
     knots = np.linspace(0, octaves[-1], 7)
-    gains = rng.normal(0, 3.0, len(knots)) + rng.normal(0, 1.0) * (knots - knots.mean())
+    gains = rng.normal(0, 4.0, len(knots)) + rng.normal(0, 1.5) * (knots - knots.mean())
     return np.asarray(10 ** (np.clip(np.interp(octaves, knots, gains), -20, 20) / 20), np.float32)
 
 

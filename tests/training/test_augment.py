@@ -10,9 +10,11 @@ import pytest
 
 from tests.training.fake_voices import Wave, tone
 from training.augment import (
+    MOST_STRETCH,
     SAMPLE_RATE,
     SILENCE_S,
     SPEED_RANGE,
+    WINDOW,
     _add_noise,
     _band_limits,
     _coloured_noise,
@@ -80,13 +82,13 @@ def test_the_wave_and_the_babble_stay_as_they_are() -> None:
         augment(wave, generator(seed), babble)
 
 
-def test_the_length_changes_by_speed_and_silence_only() -> None:
+def test_the_length_changes_by_tempo_speed_and_silence_only() -> None:
     wave = speech()
     lengths = [len(augment(wave, generator(seed))) for seed in range(100)]
     slowest, fastest = SPEED_RANGE
 
     assert min(lengths) >= len(wave) / fastest - 1
-    assert max(lengths) <= len(wave) / slowest + 1 + 2 * SILENCE_S * SAMPLE_RATE
+    assert max(lengths) <= len(wave) * MOST_STRETCH / slowest + WINDOW + 2 * SILENCE_S * SAMPLE_RATE
     assert len(set(lengths)) > 90
 
 
