@@ -26,11 +26,19 @@ def heard(
     corpus = SpokenCorpus([*machines, *people])
     if not len(corpus.rows):
         raise NotReady(f"there is no speech in {shards}: synthesise it first")
-    weights = np.ones(len(corpus.rows))
+    by_people = np.zeros(len(corpus.rows), bool)
     spoken_by_people = sum(len(rows) for _, rows in people)
-    if spoken_by_people:
-        weights[-spoken_by_people:] = PEOPLE_WEIGHT
-    return corpus, weights
+    by_people[len(by_people) - spoken_by_people :] = True
+    return corpus, _weights(corpus.rows[:, 0], by_people)
+
+
+def _weights(phrases: NDArray[np.int64], by_people: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Whatever people say is drawn as often from machines: few people would be learned by heart."""
+    weights = np.where(by_people, PEOPLE_WEIGHT, 1.0)
+    count = int(phrases.max()) + 1
+    people = np.bincount(phrases, weights * by_people, count)
+    machines = np.bincount(phrases, ~by_people, count)
+    return np.where(by_people, weights, np.maximum(1.0, (people / np.maximum(machines, 1))[phrases]))
 
 
 def _digits() -> Iterable[tuple[str, NDArray[np.float32]]]:

@@ -22,6 +22,9 @@ NEAR = 10
 """A result is near when it is among so many."""
 
 WORD = "dog"
+"""Typed, or an example to click."""
+SPOKEN = "@@"
+"""Said by a person and by espeak-ng."""
 WIDE = ViewportSize(width=1440, height=900)
 WINDOWS = (390, 820, 1440, 2560)
 """Pixels from a phone to a wide screen."""
@@ -54,7 +57,7 @@ def address(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) ->
 def synthetic(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser into whose microphone a synthetic voice says the word."""
     folder = tmp_path_factory.mktemp("voice")
-    says = microphone_file(synthetic_voice(WORD, folder / "voice.wav"), folder / "microphone.wav")
+    says = microphone_file(synthetic_voice(SPOKEN, folder / "voice.wav"), folder / "microphone.wav")
     with open_browser(playwright, says) as browser:
         yield browser
 
@@ -62,7 +65,7 @@ def synthetic(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def human(playwright: Playwright, human_speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A browser into whose microphone a person says the word."""
-    recording = (human_speech / "words" / f"{WORD}.ogg").read_bytes()
+    recording = (human_speech / "words" / f"{SPOKEN}.ogg").read_bytes()
     says = microphone_file(recording, tmp_path_factory.mktemp("voice") / "microphone.wav")
     with open_browser(playwright, says) as browser:
         yield browser
@@ -102,7 +105,7 @@ def test_a_spoken_word_finds_its_picture(voice: str, visit: Visit, request: pyte
     page.get_by_role("button", name="Speak").click()
 
     expect(page.locator("#status")).to_contain_text("Listening")
-    assert_found(page, WORD)  # nobody presses again: the recording ends after the word
+    assert_found(page, SPOKEN)  # nobody presses again: the recording ends after the word
     expect(page.locator("#keywords li")).not_to_have_count(0)
     expect(page.locator("#captions li")).not_to_have_count(0)
     photograph(page)

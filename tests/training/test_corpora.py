@@ -40,9 +40,24 @@ def test_people_are_heard_more_often_than_machines(shards: Path, people: Path, m
     use_prompts(monkeypatch, ("please hold", np.ones(4_000, np.float32)))
     corpus, weights = heard(shards)
 
-    assert weights.tolist() == [1.0] * 10 + [PEOPLE_WEIGHT] * 4
-    spoken = [corpus.phrases[number] for number in corpus.rows[-4:, 0]]
-    assert spoken == ["zero", "one", "two", "please hold"]
+    assert weights[-4:].tolist() == [PEOPLE_WEIGHT] * 4
+    said = [corpus.phrases[number] for number in corpus.rows[:, 0]]
+    assert said[-4:] == ["zero", "one", "two", "please hold"]
+    assert {weight for weight, phrase in zip(weights[:10], said, strict=False) if phrase not in said[-4:]} == {1.0}
+
+
+def test_what_people_say_is_heard_as_often_from_machines(
+    shards: Path, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_machines, _ = heard(shards)
+    phrase = by_machines.phrases[by_machines.rows[0, 0]]
+    use_prompts(monkeypatch, (phrase, np.ones(4_000, np.float32)), (phrase, np.ones(4_000, np.float32)))
+    corpus, weights = heard(shards)
+
+    same = corpus.rows[:, 0] == corpus.phrases.index(phrase)
+    by_people = np.arange(len(same)) >= 10
+    assert weights[same & by_people].sum() == 2 * PEOPLE_WEIGHT
+    assert weights[same & ~by_people].sum() == pytest.approx(2 * PEOPLE_WEIGHT)
 
 
 def test_what_a_person_said_comes_back(people: Path, shards: Path) -> None:
