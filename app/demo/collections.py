@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent
 DRAWINGS = FOLDER / "drawings"
 BATCH = 64
+DRAWN_WEIGHT = 2.0
+"""Of what a text names, against the text itself; measured on spoken words."""
 DEFAULTS: tuple[Kind, ...] = ("images", "captions", "keywords")
 
 Progress = Callable[[str, int, int], None]
@@ -112,7 +115,7 @@ def _images(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
     records = [
         Record(d.id, f"{d.id}.webp", d.name, {"emoji": d.symbol, "keywords": list(d.keywords)}) for d in drawings
     ]
-    return _Plan("images", records, lambda batch: encoder.embed_images([_load(record) for record in batch]))
+    return _Plan("images", records, lambda batch: encoder.embed_images([_image(record.id) for record in batch]))
 
 
 def _captions(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
@@ -121,10 +124,48 @@ def _captions(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
 
 
 def _keywords(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
-    phrases = sorted({phrase for d in drawings for phrase in (d.name, *d.keywords)})
-    records = [Record(phrase, None, phrase) for phrase in phrases]
-    return _Plan("keywords", records, lambda batch: encoder.embed_texts([record.id for record in batch]))
+    named: dict[str, list[str]] = {}
+    for drawing in drawings:
+        for phrase in dict.fromkeys((drawing.name, *drawing.keywords)):
+            named.setdefault(phrase, []).append(drawing.id)
+    return _Plan("keywords", [Record(phrase, None, phrase) for phrase in sorted(named)], _Named(encoder, named))
 
 
-def _load(record: Record) -> Image:
-    return decode_image((DRAWINGS / str(record.uri)).read_bytes())[0]
+class _Named:
+    """Embeds keywords together with the drawings that they name.
+
+    Speech is trained on images only, and a small CLIP's texts lie apart from its images: by their texts alone, spoken
+    words find the right keywords five times less often.
+    """
+
+    def __init__(self, encoder: Encoder, named: Mapping[str, Sequence[str]]) -> None:
+        self._encoder, self._named = encoder, named
+
+    def __call__(self, batch: Sequence[Record]) -> NDArray[np.float32]:
+        texts = self._encoder.embed_texts([record.id for record in batch])
+        drawn = np.stack([self._drawn[self._rows(record.id)].mean(axis=0) for record in batch])
+        return _unit(texts + DRAWN_WEIGHT * _unit(drawn))
+
+    @cached_property
+    def _drawn(self) -> NDArray[np.float32]:
+        parts = [self._ids[start : start + BATCH] for start in range(0, len(self._ids), BATCH)]
+        return np.concatenate([self._encoder.embed_images([_image(id) for id in part]) for part in parts])
+
+    @cached_property
+    def _ids(self) -> list[str]:
+        return sorted({id for ids in self._named.values() for id in ids})
+
+    @cached_property
+    def _row_of(self) -> Mapping[str, int]:
+        return {id: row for row, id in enumerate(self._ids)}
+
+    def _rows(self, text: str) -> list[int]:
+        return [self._row_of[id] for id in self._named[text]]
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+
+
+def _image(id: str) -> Image:
+    return decode_image((DRAWINGS / f"{id}.webp").read_bytes())[0]

@@ -103,7 +103,7 @@ def test_a_start_that_was_cut_off_goes_on(folder: Path, store: Store, encoder: F
     assert len(ids(store, "images")) == 2
     encoder.forget()
 
-    prepare(store, encoder)
+    prepare_collections(store, encoder, lambda *step: None, {"images"})
     assert sum(size for kind, size in encoder.batches if kind == "image") == len(WORDS) - 2
     assert len(ids(store, "images")) == len(WORDS)
 
@@ -141,7 +141,8 @@ def test_a_lexicon_that_changed_is_followed(folder: Path, store: Store, encoder:
     assert ids(store, "keywords") == ["all", "ca", "cat", "do", "hound"]
     with store.open("captions") as collection:
         assert collection.search(encoder.vector("hound")[None], 1)[0][0].record.id == "id-dog"
-    assert encoder.seen == ["dog", "hound", "hound"]  # a drawing, a caption and a keyword
+    # A drawing, a caption, and a keyword with the drawings that keywords name.
+    assert encoder.seen == ["dog", "hound", "hound", "cat", "dog"]
 
 
 @pytest.mark.parametrize("media_root", [None, "photos"])
@@ -209,7 +210,16 @@ def test_a_drawing_is_indexed_as_it_is_searched_with(
         return embed(images)
 
     monkeypatch.setattr(encoder, "embed_images", note)
-    prepare(store, encoder)
+    prepare_collections(store, encoder, lambda *step: None, {"images"})
 
     asked = [decode_image((folder / "drawings" / f"id-{word}.webp").read_bytes())[0] for word in WORDS]
     assert [(image.mode, image.tobytes()) for image in indexed] == [(image.mode, image.tobytes()) for image in asked]
+
+
+def test_a_keyword_lies_between_its_text_and_what_it_names(folder: Path, store: Store, encoder: FakeEncoder) -> None:
+    prepare(store, encoder)
+
+    drawings = np.mean([encoder.vector(word) for word in WORDS], axis=0)
+    expected = encoder.vector("all") + demo.DRAWN_WEIGHT * drawings / np.linalg.norm(drawings)
+    with store.open("keywords") as collection:
+        np.testing.assert_allclose(collection.vector("all"), expected / np.linalg.norm(expected), atol=1e-5)

@@ -23,7 +23,7 @@ NEAR = 10
 
 WORD = "dog"
 """Typed, or an example to click."""
-SPOKEN = "@@"
+SPOKEN = "princess"
 """Said by a person and by espeak-ng."""
 WIDE = ViewportSize(width=1440, height=900)
 WINDOWS = (390, 820, 1440, 2560)
