@@ -74,7 +74,7 @@ def speakable(text: str) -> str | None:
     text = re.sub(r"[:,().]", " ", text).replace("-", " ")
     text = " ".join(_DIGITS.get(word, word) for word in text.split())
     words = text.split()
-    if not 1 <= len(words) <= MAX_WORDS or not all(re.fullmatch(r"[^\W\d_]+(?:'[^\W\d_]+)*", word) for word in words):
+    if not 1 <= len(words) <= MAX_WORDS or not all(part.isalpha() for word in words for part in word.split("'")):
         return None
     return text
 

@@ -21,10 +21,8 @@ pytestmark = pytest.mark.slow
 NEAR = 10
 """A result is near when it is among so many."""
 
-WORD = "dog"
-"""Typed, or an example to click."""
-SPOKEN = "princess"
-"""Said by a person and by espeak-ng."""
+WORD = "dog"  # typed, or an example to click
+SPOKEN = "princess"  # by a person and by espeak-ng
 WIDE = ViewportSize(width=1440, height=900)
 WINDOWS = (390, 820, 1440, 2560)
 """Pixels from a phone to a wide screen."""
