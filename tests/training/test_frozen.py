@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.clip import build_clip
 from models.hubert import Frames
 from tests.training.fake_voices import tone
+from tests.training.tiny_pairs import tiny_pairs
 from tests.training.tiny_recipe import tiny_recipe
 from training import frozen
 from training.batches import BatchStream, SpokenCorpus
@@ -58,14 +58,7 @@ def batches() -> Sequence[FrozenBatch]:
 
 @pytest.fixture
 def pairs() -> PairLoss:
-    torch.manual_seed(1)
-    recipe = tiny_recipe()
-    clip = build_clip(recipe.model.clip, recipe.model.embedding_size).requires_grad_(False)
-    pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
-    loss = PairLoss(clip, [(pixels, np.arange(3))], PHRASES, {phrase: (n,) for n, phrase in enumerate(PHRASES)})
-    # An untrained CLIP sees all drawings as one.
-    loss.vectors = torch.eye(3, 8)
-    return loss
+    return tiny_pairs(PHRASES)
 
 
 @pytest.fixture
