@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
 from training.augment import augment
-from training.speech import read_shard
+from training.speech import Utterance, read_shard
 
-Source = tuple[NDArray[np.int16], Sequence[tuple[str, int, int]]]
-"""Samples of many utterances end to end, and for each of them (phrase, start, length)."""
+Source = tuple[NDArray[np.int16], Sequence[Utterance]]
+"""Samples of many utterances end to end, and what each of them is."""
 
 POOL_BATCHES = 12
 MAX_SECONDS = 2.6
@@ -33,21 +33,25 @@ class Batch:
 
 
 class SpokenCorpus:
-    """All utterances in memory as int16: each row of `rows` is (position in `phrases`, start, length)."""
+    """All utterances in memory as int16: each row of `rows` is (position in `phrases`, start, length).
+
+    engines: who spoke each, the part of its label before the slash.
+    """
 
     def __init__(self, sources: Sequence[Source]) -> None:
-        self.phrases = sorted({phrase for _, rows in sources for phrase, _, _ in rows})
+        self.phrases = sorted({row.phrase for _, rows in sources for row in rows})
         number = {phrase: n for n, phrase in enumerate(self.phrases)}
         offsets = np.cumsum([0, *(len(samples) for samples, _ in sources)])
         self.samples = np.concatenate([samples for samples, _ in sources])
         self.rows = np.array(
             [
-                (number[phrase], start + offset, length)
+                (number[row.phrase], row.start + offset, row.length)
                 for (_, rows), offset in zip(sources, offsets, strict=False)
-                for phrase, start, length in rows
+                for row in rows
             ],
             np.int64,
         ).reshape(-1, 3)
+        self.engines = np.array([row.voice.partition("/")[0] for _, rows in sources for row in rows], np.str_)
 
     def wave(self, row: int) -> NDArray[np.float32]:
         _, start, length = self.rows[row]
@@ -55,12 +59,9 @@ class SpokenCorpus:
 
 
 def synthetic(folder: Path) -> list[Source]:
-    """Every finished shard of `folder`, as sources of a corpus."""
-    sources: list[Source] = []
-    for index in sorted(folder.glob("*.json")):
-        samples, rows = read_shard(index)
-        sources.append((np.asarray(samples), [(row.phrase, row.start, row.length) for row in rows]))
-    return sources
+    """Every finished shard below `folder`, as sources of a corpus."""
+    shards = map(read_shard, sorted(folder.rglob("*.json")))
+    return [(np.asarray(samples), rows) for samples, rows in shards]
 
 
 class BatchStream(IterableDataset[Batch]):
@@ -79,24 +80,25 @@ class BatchStream(IterableDataset[Batch]):
                 rows = rng.integers(0, len(self.corpus.rows), count)
             else:
                 rows = np.searchsorted(cumulative, rng.random(count) * cumulative[-1])
-            rows = rows[np.argsort(self.corpus.rows[rows, 2], kind="stable")]
-            for batch in rng.permutation(POOL_BATCHES):
-                yield self._batch(rows[batch * self.size : (batch + 1) * self.size], rng)
+            yield from self._batches(rows, rng)
 
-    def _batch(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Batch:
+    def _batches(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Iterator[Batch]:
         babble = self.corpus.wave(int(rng.integers(len(self.corpus.rows))))
         waves = [augment(self.corpus.wave(row), rng, babble)[: int(MAX_SECONDS * 16_000)] for row in rows]
+        # By the length they have now, not by the one they had: a third of the work would be on padding.
+        order = np.argsort([len(wave) for wave in waves], kind="stable").reshape(POOL_BATCHES, self.size)
+        for batch in rng.permutation(order):
+            yield self._batch([waves[one] for one in batch], rows[batch])
+
+    def _batch(self, waves: Sequence[NDArray[np.float32]], rows: NDArray[np.int64]) -> Batch:
         longest = -(-max(map(len, waves)) // PAD_TO) * PAD_TO
         padded = np.zeros((len(waves), longest), np.float32)
         for target, wave in zip(padded, waves, strict=True):
             target[: len(wave)] = wave
-        return Batch(
-            torch.from_numpy(padded),
-            torch.tensor([len(wave) for wave in waves]),
-            torch.from_numpy(self.corpus.rows[rows, 0]),
-        )
+        lengths = torch.tensor([len(wave) for wave in waves])
+        return Batch(torch.from_numpy(padded), lengths, torch.from_numpy(self.corpus.rows[rows, 0]))
 
 
 def stream(dataset: BatchStream) -> Iterator[Batch]:
-    """The batches, made one process ahead."""
-    return iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=6))
+    """The batches, made one process and one pool ahead."""
+    return iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=POOL_BATCHES))

@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from training.lexicon import Lexicon
 from training.people import Recording, held_out_digits, recordings, speech_folder
+from training.program_voices import HELD_OUT, Flite
 from training.retrieval import Recall, best_ranks, recall
-from training.voices import HELD_OUT, Flite, trim
+from training.stamps import stamps
+from training.voices import trim
 
 Wave = NDArray[np.float32]
 EmbedSpeech = Callable[[Sequence[Wave]], NDArray[np.float32]]
@@ -49,6 +51,12 @@ def digits_of_a_person(lexicon: Lexicon) -> Trial | None:
     """The digits of the speaker that was left out of training."""
     folder = speech_folder()
     return None if folder is None else _people(held_out_digits(folder), lexicon)
+
+
+def animals_of_another_person(lexicon: Lexicon) -> Trial | None:
+    """Names of animals, where Debian's package of them is installed."""
+    found = list(stamps())
+    return _people(found, lexicon) if found else None
 
 
 @cache
@@ -87,7 +95,12 @@ def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) 
     """Recall of every trial of the model card; the first gallery is the one that is served, the others are checks."""
     served, *others = galleries
     words = words_of_a_person(lexicon)
-    trials = {"words": words, "digits": digits_of_a_person(lexicon), "held-out voice": held_out_voice(lexicon)}
+    trials = {
+        "words": words,
+        "animals": animals_of_another_person(lexicon),
+        "digits": digits_of_a_person(lexicon),
+        "held-out voice": held_out_voice(lexicon),
+    }
     asked = [(name, trial, served) for name, trial in trials.items()] + [("words", words, other) for other in others]
     found = {f"{name} in {gallery.name}": _recall(trial, gallery, embed) for name, trial, gallery in asked if trial}
     return {title: recall for title, recall in found.items() if recall is not None}

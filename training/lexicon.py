@@ -24,6 +24,7 @@ PACKAGES = (
     "emoji-datasource-twitter@16.0.0",
     "openmoji@17.0.0",
     "@iconify-json/noto-v1@1.2.5",
+    "kokoro-js@1.2.1",  # the voices of Kokoro
 )
 COMPONENT_GROUP = 2
 COUNTRY = "flag: "  # Noto's set of drawings leaves the flags of countries out

@@ -8,7 +8,10 @@ from models.config import AudioConfig, ClipConfig, ModelConfig, ParallelConfig, 
 
 
 class Stage(BaseModel):
-    """steps, utterances or pairs a step, peak learning rates (matrices by Muon, the rest by AdamW), warm-up share."""
+    """steps, utterances or pairs a step, peak learning rates (matrices by Muon, the rest by AdamW), warm-up share.
+
+    thawed: the first steps, in which the convolutions of the audio encoder learn too; None: they always do.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -17,6 +20,7 @@ class Stage(BaseModel):
     matrix_rate: float
     rate: float
     warmup: float = 0.05
+    thawed: int | None = None
 
 
 class Recipe(BaseModel):

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from models.audio import SAMPLE_RATE
 from training.lexicon import Lexicon, load_lexicon
-from training.voices import ENGINES, SAMPLE_RATE, Voice, trim
+from training.voices import ENGINES, Voice, trim
 
 SHARD_UTTERANCES = 2_000
 MIN_S, MAX_S = 0.15, 3.0
@@ -45,13 +46,13 @@ def make_shard(packages: Path, out: Path, number: int, utterances: int = SHARD_U
         return done
     lexicon, rng = load_lexicon(packages), random.Random(number)
     phrases = rng.choices(lexicon.phrases, phrase_weights(lexicon), k=utterances)
-    names, shares = list(ENGINES), [share for _, share in ENGINES.values()]
+    names, shares = list(ENGINES), [engine.spoken for engine in ENGINES.values()]
     engines: dict[str, Voice] = {}
     rows, waves, position = [], [np.zeros(0, np.int16)], 0
     for phrase in phrases:
         name = rng.choices(names, shares)[0]
         if name not in engines:
-            engines[name] = ENGINES[name][0]()
+            engines[name] = ENGINES[name].make(packages)
         wave, label = engines[name].speak(phrase, rng)
         wave = trim(wave)
         if not MIN_S * SAMPLE_RATE <= len(wave) <= MAX_S * SAMPLE_RATE:

@@ -67,6 +67,8 @@ def train_speech(
     with Progress() as progress:
         bar = progress.add_task(checkpoint.stem, total=stage.steps, completed=first)
         for number in range(first, stage.steps):
+            learning = stage.thawed is None or number < stage.thawed
+            listener.audio_encoder.hubert.feature_extractor.requires_grad_(learning)
             losses = _step(listener, objective, optimiser, next(batches), number, seed)
             log.add(losses)
             progress.update(bar, advance=1)

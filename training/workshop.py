@@ -84,10 +84,9 @@ class Workshop:
         train_head(self.folder / "align.pt", listener, frozen, self._pairs(corpus[0]), stage, seed)
 
     def tune(self) -> None:
-        """Encoder and head together; the convolutions stay as they are, as is usual when HuBERT is fine-tuned."""
+        """Encoder and head together; the convolutions, which are a third of the work, only at first."""
         corpus = heard(self.speech, self.lexicon.members.__contains__)
         listener = self._listener_from("align", corpus[0])
-        listener.audio_encoder.hubert.feature_extractor.requires_grad_(False)
         objective = tuning(listener, self._phonemes(corpus[0].phrases), self._pairs(corpus[0]))
         checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
         train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, self.report)

@@ -34,9 +34,10 @@ def espeak() -> None:
 
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No recordings and no prompts but those that a test makes, whatever this machine has."""
+    """No recordings, prompts and stamps but those that a test makes, whatever this machine has."""
     monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path / "nobody"))
     monkeypatch.setattr("training.prompts.TRANSCRIPT", tmp_path / "no-transcript.gz")
+    monkeypatch.setattr("training.stamps.STAMPS", tmp_path / "no-stamps")
 
 
 @pytest.fixture(autouse=True)

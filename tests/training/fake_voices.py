@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from training.voices import SAMPLE_RATE
+from models.audio import SAMPLE_RATE
+from training.voices import Engine, Voice
 
 Wave = NDArray[np.float32]
 
@@ -28,6 +30,13 @@ class Hum:
         return tone(phrase, rng.uniform(0.3, 0.6)), "hum/plain"
 
 
+class Murmur(Hum):
+    """Hums under another name."""
+
+    def speak(self, phrase: str, rng: random.Random) -> tuple[Wave, str]:
+        return super().speak(phrase, rng)[0], "murmur/plain"
+
+
 class Mumble:
     """Says nothing that can be heard, or goes on for too long."""
 
@@ -44,5 +53,9 @@ class Broken:
 
 def use_voices(monkeypatch: pytest.MonkeyPatch, **engines: type[Hum | Mumble | Broken]) -> None:
     """Have these engines speak, each as often as the others."""
-    shares = {name: (engine, 1 / len(engines)) for name, engine in engines.items()}
-    monkeypatch.setattr("training.speech.ENGINES", shares)
+    share = 1 / len(engines)
+
+    def engine(voice: Callable[[], Voice]) -> Engine:
+        return Engine(lambda packages: voice(), share, share)
+
+    monkeypatch.setattr("training.speech.ENGINES", {name: engine(voice) for name, voice in engines.items()})

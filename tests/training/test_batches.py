@@ -23,7 +23,7 @@ from training.batches import (
     stream,
     synthetic,
 )
-from training.speech import make_shard, read_shard
+from training.speech import Utterance, make_shard, read_shard
 
 
 def corpus_of(*phrases: str, samples: Sequence[int]) -> SpokenCorpus:
@@ -35,7 +35,10 @@ def corpus_of(*phrases: str, samples: Sequence[int]) -> SpokenCorpus:
 def source(phrases: Sequence[str], lengths: Sequence[int], first: int) -> Source:
     waves = [np.full(length, 1_000 * (first + n) % 32_000, np.int16) for n, length in enumerate(lengths)]
     starts = np.cumsum([0, *lengths])
-    return np.concatenate(waves), [(p, int(s), n) for p, s, n in zip(phrases, starts, lengths, strict=False)]
+    return np.concatenate(waves), [
+        Utterance(phrase, "hum/plain", int(start), length)
+        for phrase, start, length in zip(phrases, starts, lengths, strict=False)
+    ]
 
 
 @pytest.fixture
@@ -54,6 +57,7 @@ def first(corpus: SpokenCorpus, count: int, size: int = 4, seed: int = 0) -> lis
 def test_a_corpus_numbers_its_phrases_and_finds_every_utterance(corpus: SpokenCorpus) -> None:
     assert corpus.phrases == ["bee", "cat", "dog"]
     assert corpus.rows[:, 0].tolist() == [2, 1, 2, 0]
+    assert corpus.engines.tolist() == ["hum"] * 4
     for row, length in enumerate([3_000, 4_000, 9_000, 5_000]):
         wave = corpus.wave(row)
         assert wave.dtype == np.float32

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from tests.training.fake_people import DIGITS, WORDS, write_people
-from tests.training.fake_voices import Hum, Wave, use_voices
+from tests.training.fake_voices import Hum, Murmur, Wave, use_voices
 from training.corpora import PEOPLE_WEIGHT, heard
 from training.errors import NotReady
 from training.people import HELD_OUT_SPEAKER, Recording, held_out_digits, recordings, training_digits
 from training.speech import make_shard
-from training.voices import trim
+from training.voices import Engine, trim
 
 
 @pytest.fixture
@@ -100,6 +100,22 @@ def test_only_what_is_wanted_is_heard(shards: Path, people: Path) -> None:
     assert set(corpus.phrases) <= {"one", "dog"}
     assert weights[-1] == PEOPLE_WEIGHT
     assert corpus.phrases[corpus.rows[-1, 0]] == "one"
+
+
+def test_engines_are_heard_in_their_shares_however_much_there_is_of_each(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_voices(monkeypatch, hum=Hum)
+    make_shard(packages, tmp_path / "speech", 1, 30)
+    use_voices(monkeypatch, murmur=Murmur)
+    make_shard(packages, tmp_path / "speech" / "more", 1, 10)
+    shares = {"hum": Engine(lambda packages: Hum(), 0.5, 0.2), "murmur": Engine(lambda packages: Murmur(), 0.5, 0.8)}
+    monkeypatch.setattr("training.corpora.ENGINES", shares)
+    corpus, weights = heard(tmp_path / "speech")
+
+    assert weights[corpus.engines == "hum"].sum() / weights.sum() == pytest.approx(0.2)
+    assert weights[corpus.engines == "murmur"].sum() / weights.sum() == pytest.approx(0.8)
+    assert weights.mean() == pytest.approx(1)
 
 
 def test_machines_alone_are_enough(shards: Path) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.audio_files import encode
 from tests.training.fake_people import write_people
 from tests.training.fake_voices import Hum, Wave, tone
 from training.evaluate import (
     HELD_OUT_WORDS,
+    animals_of_another_person,
     digits_of_a_person,
     drawings_gallery,
     figures,
@@ -21,7 +23,7 @@ from training.evaluate import (
     words_of_a_person,
 )
 from training.lexicon import Emoji, Lexicon
-from training.voices import HELD_OUT
+from training.program_voices import HELD_OUT
 
 
 class HumAs(Hum):
@@ -68,6 +70,22 @@ def test_digits_are_those_of_the_speaker_that_was_left_out(lexicon: Lexicon) -> 
 def test_without_recordings_there_is_no_trial_of_people(lexicon: Lexicon) -> None:
     assert words_of_a_person(lexicon) is None
     assert digits_of_a_person(lexicon) is None
+
+
+def test_animals_are_those_that_the_lexicon_knows(
+    lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.stamps.STAMPS", tmp_path)
+    assert animals_of_another_person(lexicon) is None
+
+    (tmp_path / "mammals").mkdir()
+    for name in ("dog_desc.ogg", "yak_desc.ogg", "dog_desc_fr.ogg", "cat.ogg"):
+        (tmp_path / "mammals" / name).write_bytes(encode(tone(name, 0.4), 16_000, "wav-16"))
+    trial = animals_of_another_person(lexicon)
+
+    assert trial is not None
+    assert trial.phrases == ["dog"]
+    assert len(trial.waves[0]) == pytest.approx(0.4 * 16_000, abs=400)
 
 
 @pytest.mark.usefixtures("flite")

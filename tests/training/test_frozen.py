@@ -20,6 +20,7 @@ from training.frozen import FrozenBatch, freeze, train_head
 from training.listener import Listener
 from training.optimiser import Optimiser
 from training.pairs import PairLoss
+from training.speech import Utterance
 
 pytestmark = [
     pytest.mark.usefixtures("exact_arithmetic"),
@@ -39,7 +40,7 @@ def fresh() -> Listener:
 @pytest.fixture(scope="module")
 def corpus() -> SpokenCorpus:
     waves = [(tone(phrase, 0.4) * 32_767).astype(np.int16) for phrase in PHRASES]
-    rows = [(phrase, n * len(waves[0]), len(waves[0])) for n, phrase in enumerate(PHRASES)]
+    rows = [Utterance(phrase, "hum/plain", n * len(waves[0]), len(waves[0])) for n, phrase in enumerate(PHRASES)]
     return SpokenCorpus([(np.concatenate(waves), rows)])
 
 

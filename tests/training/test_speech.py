@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.audio import SAMPLE_RATE
 from tests.training.fake_voices import Broken, Hum, Mumble, tone, use_voices
 from training.lexicon import Lexicon
 from training.speech import (
@@ -18,7 +19,7 @@ from training.speech import (
     phrase_weights,
     read_shard,
 )
-from training.voices import SAMPLE_RATE, trim
+from training.voices import trim
 
 
 @pytest.fixture(autouse=True)

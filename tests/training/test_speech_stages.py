@@ -20,6 +20,7 @@ from training.batches import Batch, BatchStream, SpokenCorpus
 from training.ctc import PhonemeLoss
 from training.listener import Listener
 from training.pairs import PairLoss
+from training.speech import Utterance
 from training.speech_stages import Objective, listening, train_speech, tuning
 
 pytestmark = [
@@ -37,7 +38,7 @@ Corpus = tuple[SpokenCorpus, NDArray[np.float64]]
 def corpus() -> Corpus:
     waves = [(tone(phrase, 0.3 + 0.1 * n) * 32_767).astype(np.int16) for phrase in PHRASES for n in range(3)]
     starts = np.cumsum([0, *map(len, waves)])
-    rows = [(PHRASES[n // 3], int(starts[n]), len(wave)) for n, wave in enumerate(waves)]
+    rows = [Utterance(PHRASES[n // 3], "hum/plain", int(starts[n]), len(wave)) for n, wave in enumerate(waves)]
     return SpokenCorpus([(np.concatenate(waves), rows)]), np.ones(len(rows))
 
 

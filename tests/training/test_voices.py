@@ -11,27 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.audio import SAMPLE_RATE
 from tests.audio_files import encode
 from tests.training.fake_voices import tone
-from training.voices import (
-    ENGINES,
-    ESPEAK_ACCENTS,
-    FLITE_VOICES,
-    HELD_OUT,
-    SAMPLE_RATE,
-    Espeak,
-    Festival,
-    Flite,
-    Piper,
-    Voice,
-    missing_programs,
-    trim,
-)
+from training.neural_voices import Hibari, Kokoro, Pico, Piper
+from training.program_voices import ESPEAK_ACCENTS, FLITE_VOICES, HELD_OUT, Espeak, Festival, Flite
+from training.voices import ENGINES, Voice, missing_programs, trim
 
 
 def test_the_shares_of_the_engines_are_all_of_the_speech() -> None:
-    assert sum(share for _, share in ENGINES.values()) == pytest.approx(1)
-    assert all(share > 0 for _, share in ENGINES.values())
+    assert sum(engine.spoken for engine in ENGINES.values()) == pytest.approx(1)
+    assert sum(engine.heard for engine in ENGINES.values()) == pytest.approx(1)
+    assert all(engine.spoken > 0 and engine.heard > 0 for engine in ENGINES.values())
 
 
 def test_the_held_out_voice_is_not_trained_on() -> None:
@@ -65,11 +56,42 @@ def test_espeak_says_the_same_for_the_same_seed_and_speaks_with_many_voices() ->
 
 
 @pytest.mark.slow
-def test_piper_speaks() -> None:
-    voice = Piper()
+@pytest.mark.parametrize(("voice", "label"), [(Piper, "piper/joe"), (Hibari, "hibari/heart")])
+def test_a_neural_voice_speaks(voice: type[Piper | Hibari], label: str) -> None:
+    speaker = voice()
 
     for seed in range(3):
-        assert_speaks(voice, "umbrella", "piper/joe", seed)
+        assert_speaks(speaker, "umbrella", label, seed)
+
+
+def test_both_women_of_pico_speak() -> None:
+    voice = Pico()
+    spoken = [voice.speak("umbrella", random.Random(seed)) for seed in range(8)]
+
+    assert {name for _, name in spoken} == {"pico/en-US", "pico/en-GB"}
+    for seed in range(3):
+        assert_speaks(voice, "umbrella", "pico/en-", seed)
+
+
+@pytest.fixture
+def styles(tmp_path: Path) -> Path:
+    """Three of Kokoro's people, of whom none is anybody: the folder of the npm package is too large for a test."""
+    rng = np.random.default_rng(0)
+    for name in ("af_one", "bm_two", "zf_three"):
+        (rng.standard_normal((510, 256)) / 10).astype(np.float32).tofile(tmp_path / f"{name}.bin")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_kokoro_speaks_as_one_person_or_as_a_mixture_of_two(styles: Path) -> None:
+    voice = Kokoro(styles)
+    spoken = [voice.speak("umbrella", random.Random(seed)) for seed in range(6)]
+    people = {name.removeprefix("kokoro/") for _, name in spoken}
+
+    assert {part for name in people for part in name.split("+")} <= {"af_one", "bm_two", "zf_three"}
+    assert any("+" in name for name in people)
+    assert any("+" not in name for name in people)
+    assert all(wave.dtype == np.float32 and len(wave) > 3_000 and np.isfinite(wave).all() for wave, _ in spoken)
 
 
 def program(folder: Path, name: str, script: str) -> None:
