@@ -48,20 +48,26 @@ def clip(work: Work = DEFAULT_WORK) -> None:
 
 
 @app.command()
+def read(work: Work = DEFAULT_WORK) -> None:
+    """Stage 2: CLIP's text tower goes on alone, the image tower frozen."""
+    _workshop(work).read()
+
+
+@app.command()
 def listen(work: Work = DEFAULT_WORK) -> None:
-    """Stage 2: train the audio encoder on phonemes."""
+    """Stage 3: train the audio encoder on phonemes."""
     _workshop(work).listen()
 
 
 @app.command()
 def align(work: Work = DEFAULT_WORK) -> None:
-    """Stage 3: train the head on speech-image pairs, the audio encoder frozen."""
+    """Stage 4: train the head on speech-image pairs, the audio encoder frozen."""
     _workshop(work).align()
 
 
 @app.command()
 def tune(work: Work = DEFAULT_WORK) -> None:
-    """Stage 4: train the whole speech side on speech-image pairs."""
+    """Stage 5: train the whole speech side on speech-image pairs."""
     _workshop(work).tune()
 
 

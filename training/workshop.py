@@ -34,6 +34,7 @@ from training.phonemes import load_phonemes
 from training.recipe import Recipe
 from training.retrieval import Recall
 from training.speech_stages import listening, train_speech, tuning
+from training.text_stage import train_text
 
 JUDGED = ("noto", HELD_OUT)
 T = TypeVar("T")
@@ -68,6 +69,11 @@ class Workshop:
             raise NotReady(f"{self.folder / 'clip.pt'} is missing: train CLIP first")
         return clip.eval().requires_grad_(False)
 
+    def read(self) -> None:
+        """CLIP's text tower goes on alone."""
+        phrases = self.lexicon.phrases
+        train_text(self.recipe, self.folder, self.clip(), phrases, self._pairs(phrases))
+
     def listen(self) -> None:
         corpus = heard(self.speech)
         phonemes = self._phonemes(corpus[0].phrases)
@@ -81,13 +87,13 @@ class Workshop:
         listener = self._listener_from("listen", corpus[0])
         stage, seed = self.recipe.align, self.recipe.seed
         frozen = freeze(listener, corpus, self.recipe.frozen_batches, stage.batch, seed)
-        train_head(self.folder / "align.pt", listener, frozen, self._pairs(corpus[0]), stage, seed)
+        train_head(self.folder / "align.pt", listener, frozen, self._pairs(corpus[0].phrases), stage, seed)
 
     def tune(self) -> None:
         """Encoder and head together; the convolutions, which are a third of the work, only at first."""
         corpus = heard(self.speech, self.lexicon.members.__contains__)
         listener = self._listener_from("align", corpus[0])
-        objective = tuning(listener, self._phonemes(corpus[0].phrases), self._pairs(corpus[0]))
+        objective = tuning(listener, self._phonemes(corpus[0].phrases), self._pairs(corpus[0].phrases))
         checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
         train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, self.report)
 
@@ -97,9 +103,9 @@ class Workshop:
             raise NotReady(f"{self.folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
         return listener
 
-    def _pairs(self, corpus: SpokenCorpus) -> PairLoss:
+    def _pairs(self, phrases: Sequence[str]) -> PairLoss:
         vendors = [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
-        return PairLoss(self.clip(), vendors, corpus.phrases, self.lexicon.members)
+        return PairLoss(self.clip(), vendors, phrases, self.lexicon.members)
 
     def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
         """Recalls of the model card for a network in training."""
@@ -125,15 +131,15 @@ class Workshop:
         return drawings_gallery(vendor, embed(pixels), positions, self.lexicon)
 
     def export(self, out: Path, card: str) -> None:
-        """Write the model folder of the last checkpoint of the last stage."""
-        tuned = self.folder / "tune.pt"
-        if not tuned.exists():
-            raise NotReady(f"{tuned} is missing: run the stage 'tune' first")
-        saved = torch.load(tuned, weights_only=True)["weights"]
+        """Write the model folder of the last checkpoints of the stages 'read' and 'tune'."""
+        for stage in ("tune", "read"):
+            if not (self.folder / f"{stage}.pt").exists():
+                raise NotReady(f"{self.folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
+        saved, clip = torch.load(self.folder / "tune.pt", weights_only=True)["weights"], self.clip()
+        load_stage(self.folder / "read.pt", clip)
         model = SpeechClip(self.recipe.model)
         speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "parallel_branch."))}
-        clip = {f"clip.{name}": tensor for name, tensor in self.clip().state_dict().items()}
-        model.load_state_dict(speech | clip)
+        model.load_state_dict(speech | {f"clip.{name}": tensor for name, tensor in clip.state_dict().items()})
         save_model(model, out, self._vocabulary(), card, half=True)
 
     def _phonemes(self, phrases: Sequence[str]) -> PhonemeLoss:

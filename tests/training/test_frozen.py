@@ -1,4 +1,4 @@
-"""Stage 3: the head learns on frozen features."""
+"""Stage 4: the head learns on frozen features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages 2 and 4 on a few words of humming."""
+"""Stages 3 and 5 on a few words of humming."""
 
 from __future__ import annotations
 

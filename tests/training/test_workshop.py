@@ -60,6 +60,7 @@ def work(packages: Path, lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.M
 
 def all_stages(shop: Workshop, out: Path) -> None:
     shop.train_clip()
+    shop.read()
     shop.listen()
     shop.align()
     shop.tune()

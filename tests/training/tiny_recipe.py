@@ -11,6 +11,7 @@ def tiny_recipe(steps: int = 4) -> Recipe:
     return Recipe(
         seed=3,
         clip=Stage(steps=steps, batch=12, matrix_rate=0.02, rate=5e-3),
+        read=Stage(steps=steps, batch=12, matrix_rate=0.02, rate=5e-3),
         listen=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
         align=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
         tune=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),

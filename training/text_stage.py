@@ -1,0 +1,57 @@
+"""Stage 2: CLIP's text tower goes on alone, against all drawings; the image tower, and with it the space, stays.
+
+A small CLIP sees few pairs in a batch, and its texts come to lie apart from its images. Speech learns from images
+only: what keeps texts from images keeps them from speech.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import Progress
+from torch import nn
+
+from models.clip import Tokenizer, unit
+from training.checkpoint import load_stage, save_stage
+from training.optimiser import Optimiser, autocast
+from training.pairs import PairLoss
+from training.recipe import Recipe
+
+SAVE_EVERY = 100
+SCALE = 30.0
+"""What similarities are multiplied by."""
+
+IMAGE_TOWER = "visual"
+
+
+def train_text(recipe: Recipe, work: Path, clip: nn.Module, phrases: Sequence[str], pairs: PairLoss) -> nn.Module:
+    """Train, or go on from the last checkpoint; returns `clip` (from stage 1) with its better text tower.
+
+    pairs: of `phrases` and all training drawings.
+    """
+    torch.manual_seed(recipe.seed)
+    text_tower = [module for name, module in clip.named_children() if name != IMAGE_TOWER]
+    own: list[nn.Parameter] = [clip.positional_embedding, clip.text_projection]  # type: ignore[list-item]
+    for parameter in (*own, *(parameter for module in text_tower for parameter in module.parameters())):
+        parameter.requires_grad_(True)
+    text = recipe.model.clip.text
+    tokens = Tokenizer(text.vocab_size, text.context_length)(phrases)
+    optimiser = Optimiser(text_tower, recipe.read, own)
+    step = load_stage(work / "read.pt", clip, optimiser)
+    with Progress() as progress:
+        bar = progress.add_task("read", total=recipe.read.steps, completed=step)
+        for number in range(step, recipe.read.steps):
+            rng = np.random.default_rng((recipe.seed, number))
+            chosen = torch.from_numpy(rng.integers(0, len(phrases), recipe.read.batch))
+            with autocast():
+                vectors = unit(clip.encode_text(tokens[chosen]))  # type: ignore[operator]
+                loss = pairs(vectors, torch.tensor(SCALE), chosen, rng)
+            optimiser.step(loss, number)
+            progress.update(bar, advance=1, description=f"read loss {loss.item():.3f}")
+            if (number + 1) % SAVE_EVERY == 0 or number + 1 == recipe.read.steps:
+                save_stage(work / "read.pt", clip, optimiser, number + 1)
+                print(f"read step {number + 1} loss {loss.item():.3f}", flush=True)
+    return clip.eval().requires_grad_(False)
