@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine import Kind, Payload
+from app.engine import Payload, Task
 from app.errors import InvalidParameter
 from app.images import decode_image
 from app.metrics import Metrics, Stage
 from app.pools import BoundedPool
-from app.schemas import KeywordQuery, MediaQuery, QueryInfo
+from app.requests import MediaQuery, NearestQuery
+from app.schemas import QueryInfo
 from app.state import Loaded, State
 from models.audio import decode
+from models.config import Branch
+from models.errors import BranchError
+from models.keywords import KeywordSlot
+
+if TYPE_CHECKING:
+    # Not at run time: the module brings torch.
+    from models.encoder import Encoder
 
 T = TypeVar("T")
 
@@ -52,45 +60,67 @@ class Stopwatch:
 
 @dataclass(frozen=True)
 class Embedded:
-    """A query's vector, (E,) float32 of unit length, and what was understood of the query."""
+    """A query's vector, (E,) float32 of unit length, and what was understood of the query.
+
+    slots: of audio, where they were asked for and the model has them.
+    """
 
     vector: Vector
     info: QueryInfo
+    slots: Sequence[KeywordSlot] = ()
 
 
-async def embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch) -> Embedded:
-    """The vector of audio, an image or a text; raises `Overloaded` while too many others are at it."""
+async def embed(
+    state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch, *, keywords: bool = False
+) -> Embedded:
+    """The vector of audio, an image or a text; with `keywords` also the keyword slots of audio.
+
+    Raises `BranchError` before anything is decoded, and `Overloaded` while too many others are at it.
+    """
+    require_branch(loaded.engine.encoder, query.branch)
     with state.admission.hold():
-        return await _embed(state, loaded, query, watch)
+        return await _embed(state, loaded, query, watch, keywords)
 
 
-async def _embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch) -> Embedded:
+def require_branch(encoder: Encoder, branch: Branch | None) -> None:
+    """Raise `BranchError`, which names those there are, unless the model has the branch. None is always there."""
+    if branch is not None and branch not in encoder.branches:
+        known = " and ".join(encoder.branches)
+        raise BranchError(f"the model {encoder.name!r} has no branch {branch!r}; it has {known}")
+
+
+async def _embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch, keywords: bool) -> Embedded:
     if query.audio is not None:
         work = partial(decode, query.audio.data, max_seconds=state.settings.max_seconds)
         wave = await watch.run("decode", state.decoding, work)
-        vector = await _encode(loaded, "speech", wave.samples, watch)
-        return Embedded(vector, _info("audio", wave.format, round(wave.seconds, 3), wave.truncated))
+        info = _info("audio", wave.format, round(wave.seconds, 3), wave.truncated)
+        return await _encode(loaded, Task("speech", query.branch, keywords), wave.samples, info, watch)
     if query.image is not None:
         image, name = await watch.run("decode", state.decoding, partial(decode_image, query.image.data))
-        return Embedded(await _encode(loaded, "image", image, watch), _info("image", name))
-    return Embedded(await _encode(loaded, "text", query.text or "", watch), _info("text"))
+        return await _encode(loaded, Task("image"), image, _info("image", name), watch)
+    return await _encode(loaded, Task("text"), query.text or "", _info("text"), watch)
 
 
-async def find_vector(state: State, loaded: Loaded, query: KeywordQuery, target: str, watch: Stopwatch) -> Embedded:
-    """The vector to search collection `target` with: the caller's own, a record's, or that of media."""
+async def find_vector(
+    state: State, loaded: Loaded, query: NearestQuery, target: str, watch: Stopwatch, *, keywords: bool = False
+) -> Embedded:
+    """The vector to search collection `target` with: the caller's own, a record's, or that of media.
+
+    With `keywords` also the keyword slots of audio.
+    """
     if query.vector is not None:
         return Embedded(_unit(query.vector, loaded.engine.encoder.dim), _info("vector"))
     if query.id is not None:
         look_up = partial(_stored, loaded, query.collection or target, query.id)
         return Embedded(await state.searching.run(look_up), _info("id"))
-    return await embed(state, loaded, query, watch)
+    return await embed(state, loaded, query, watch, keywords=keywords)
 
 
-async def _encode(loaded: Loaded, kind: Kind, payload: Payload, watch: Stopwatch) -> Vector:
-    encoded = await loaded.engine.encode(kind, payload)
+async def _encode(loaded: Loaded, task: Task, payload: Payload, info: QueryInfo, watch: Stopwatch) -> Embedded:
+    encoded = await loaded.engine.encode(task, payload)
     watch.note("queue", encoded.queue_s)
     watch.note("encode", encoded.encode_s)
-    return encoded.vector
+    return Embedded(encoded.vector, info, encoded.slots)
 
 
 def _stored(loaded: Loaded, collection: str, id: str) -> Vector:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ from PIL.Image import Image
 
 from app.errors import Draining, EncodingFailed, Overloaded
 from app.metrics import Metrics
+from models.config import Branch
+from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
     # Not at run time: the module brings torch, which the service loads in the background only.
@@ -29,22 +31,41 @@ MOST_FAILURES = 3
 """So many failures in a row are looked into."""
 BROKEN = "The model no longer works here; the service has to be started again."
 
-Kind = Literal["speech", "image", "text"]
-Payload = NDArray[np.float32] | Image | str
+Kind = Literal["speech", "image", "text", "words"]
+Payload = NDArray[np.float32] | Image | str | tuple[str, ...]
+Vectors = NDArray[np.float32]
+_Result: TypeAlias = tuple[Vectors, Sequence[KeywordSlot]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with a query; those that want the same go together.
+
+    branch: of speech, None for the model's search branch; keywords: whether its keyword slots are wanted too.
+    """
+
+    kind: Kind
+    branch: Branch | None = None
+    keywords: bool = False
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One query's vector, (E,) float32 of unit length, and the seconds it waited and the encoder took."""
+    """One query's vector, and the seconds it waited and the encoder took.
 
-    vector: NDArray[np.float32]
+    vector: (E,) float32 of unit length; (N, E) for the N texts of one query for "words". slots: where they were asked
+    for and the model has them.
+    """
+
+    vector: Vectors
+    slots: Sequence[KeywordSlot]
     queue_s: float
     encode_s: float
 
 
 @dataclass(frozen=True)
 class _Job:
-    kind: Kind
+    task: Task
     payload: Payload
     answer: Future[Encoded] = field(default_factory=Future)
     queued_at: float = field(default_factory=time.monotonic)
@@ -85,10 +106,13 @@ class Engine:
 
     def say_a_word(self) -> None:
         """Encode the utterance, and raise what is wrong with that."""
-        self.submit("speech", self._utterance).result()
+        self.submit(Task("speech"), self._utterance).result()
 
-    def submit(self, kind: Kind, payload: Payload) -> Future[Encoded]:
-        """Queue one query: a waveform (time,), an image or a text. Raises `Overloaded` or `Draining`."""
+    def submit(self, task: Task, payload: Payload) -> Future[Encoded]:
+        """Queue one query: a waveform (time,), an image, a text, or a tuple of texts to be scored as words.
+
+        Raises `Overloaded` or `Draining`.
+        """
         with self._changed:
             if self._closing:
                 raise Draining
@@ -98,15 +122,15 @@ class Engine:
                 self._forget_cancelled()
             if len(self._jobs) >= self._max_queue:
                 raise Overloaded
-            job = _Job(kind, payload)
+            job = _Job(task, payload)
             self._jobs.append(job)
             self._metrics.queued.set(len(self._jobs))
             self._changed.notify()
         return job.answer
 
-    async def encode(self, kind: Kind, payload: Payload) -> Encoded:
+    async def encode(self, task: Task, payload: Payload) -> Encoded:
         """Like `submit`, and wait; cancelling the wait cancels the query."""
-        return await asyncio.wrap_future(self.submit(kind, payload))
+        return await asyncio.wrap_future(self.submit(task, payload))
 
     def close(self, timeout_s: float) -> None:
         """Take nothing new, encode what waits, and stop; after `timeout_s` whatever still waits is given up."""
@@ -133,7 +157,7 @@ class Engine:
         if self._failures < MOST_FAILURES:
             return True
         try:
-            self._encode("speech", [self._utterance])
+            self._encode(Task("speech"), [self._utterance])
         # As in `_answer`.
         except Exception:
             logger.critical("the encoder is broken: it failed %d times, and on a good utterance", self._failures)
@@ -159,7 +183,7 @@ class Engine:
             others: deque[_Job] = deque()
             while self._jobs:
                 job = self._jobs.popleft()
-                fits = not batch or (job.kind == batch[0].kind and len(batch) < self._max_batch)
+                fits = not batch or (job.task == batch[0].task and len(batch) < self._max_batch)
                 (batch if fits else others).append(job)
             self._jobs = others
             self._metrics.queued.set(len(self._jobs))
@@ -169,15 +193,15 @@ class Engine:
         started_at = time.monotonic()
         self._metrics.batch_size.observe(len(batch))
         try:
-            vectors = self._encode(batch[0].kind, [job.payload for job in batch])
+            results = self._encode(batch[0].task, [job.payload for job in batch])
         # An encoder may fail in any way at all, and its thread must outlive that.
         except Exception as error:
             self._failed(batch, error)
             return
         self._failures = 0
         encode_s = time.monotonic() - started_at
-        for job, vector in zip(batch, vectors, strict=True):
-            job.answer.set_result(Encoded(vector, started_at - job.queued_at, encode_s))
+        for job, (vector, slots) in zip(batch, results, strict=True):
+            job.answer.set_result(Encoded(vector, slots, started_at - job.queued_at, encode_s))
 
     def _failed(self, batch: Sequence[_Job], error: Exception) -> None:
         if len(batch) == 1:
@@ -189,11 +213,22 @@ class Engine:
         for job in batch:
             self._answer([job])
 
-    def _encode(self, kind: Kind, payloads: Sequence[Payload]) -> NDArray[np.float32]:
-        vectors = _embed(self.encoder, kind, payloads)
-        if vectors.shape != (len(payloads), self.encoder.dim) or not np.isfinite(vectors).all():
-            raise EncodingFailed(f"the encoder gave {vectors.shape} for {len(payloads)} x {self.encoder.dim}")
-        return vectors
+    def _encode(self, task: Task, payloads: Sequence[Payload]) -> list[_Result]:
+        """Of every payload, checked: what a vector or a slot is not, fails here and not in somebody's answer."""
+        results = _embed(self.encoder, task, payloads)
+        if len(results) != len(payloads):
+            raise EncodingFailed(f"the encoder gave {len(results)} results for {len(payloads)} queries")
+        for payload, (vectors, slots) in zip(payloads, results, strict=True):
+            if not self._fits(payload, vectors) or not np.isfinite(vectors).all():
+                raise EncodingFailed(f"the encoder gave {vectors.shape} for {task.kind}, or values that are no numbers")
+            if not all(np.isfinite([slot.start, slot.end, *slot.vector]).all() for slot in slots):
+                raise EncodingFailed("the encoder gave a keyword slot with values that are no numbers")
+        return results
+
+    def _fits(self, payload: Payload, vectors: Vectors) -> bool:
+        if isinstance(payload, tuple):
+            return vectors.ndim == 2 and len(vectors) == len(payload)
+        return vectors.shape == (self.encoder.dim,)
 
     def _forget_cancelled(self) -> None:
         waiting = deque(job for job in self._jobs if not job.answer.cancelled())
@@ -201,9 +236,23 @@ class Engine:
         self._jobs = waiting
 
 
-def _embed(encoder: Encoder, kind: Kind, payloads: Sequence[Payload]) -> NDArray[np.float32]:
-    if kind == "speech":
-        return encoder.embed_speech([wave for wave in payloads if isinstance(wave, np.ndarray)]).vectors
-    if kind == "image":
-        return encoder.embed_images([image for image in payloads if isinstance(image, Image)])
-    return encoder.embed_texts([text for text in payloads if isinstance(text, str)])
+def _embed(encoder: Encoder, task: Task, payloads: Sequence[Payload]) -> list[_Result]:
+    if task.kind == "speech":
+        waves = [wave for wave in payloads if isinstance(wave, np.ndarray)]
+        found = encoder.embed_speech(waves, task.branch, task.keywords)
+        slots: Sequence[Sequence[KeywordSlot]] = [()] * len(waves) if found.keywords is None else found.keywords
+        return list(zip(found.vectors, slots, strict=True))
+    if task.kind == "words":
+        return [(_words(encoder, texts), ()) for texts in payloads if isinstance(texts, tuple)]
+    if task.kind == "image":
+        vectors = encoder.embed_images([image for image in payloads if isinstance(image, Image)])
+    else:
+        vectors = encoder.embed_texts([text for text in payloads if isinstance(text, str)])
+    return [(vector, ()) for vector in vectors]
+
+
+def _words(encoder: Encoder, texts: Sequence[str]) -> Vectors:
+    vectors = encoder.slot_words(texts)
+    if vectors is None:
+        raise EncodingFailed("the model has no keyword slots to score words with")
+    return vectors

@@ -10,7 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.errors import FRAMEWORK, INTERNAL, MEDIA_TYPE, PROBLEMS, ProblemKind
-from app.schemas import EmbedQuery, KeywordQuery, MediaQuery, Problem, SearchQuery
+from app.requests import EmbedQuery, KeywordQuery, MediaQuery, SearchQuery
+from app.schemas import Problem
 
 REF = "#/components/schemas/{model}"
 PROBLEM_REF = {"$ref": REF.format(model=Problem.__name__)}

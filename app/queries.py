@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from app.errors import InvalidParameter, Malformed, UnsupportedMedia, details_of
 from app.forms import Part, read_form
-from app.schemas import MediaQuery
+from app.requests import MediaQuery
 
 Q = TypeVar("Q", bound=MediaQuery)
 MediaKind = Literal["audio", "image"]

@@ -1,126 +1,12 @@
-"""The shapes of requests and responses, as they are in JSON."""
+"""The shapes of answers, as they are in JSON."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-MAX_TEXT = 1000  # characters
-MAX_VECTOR = 8192  # numbers
-MAX_TOP_K = 1000
-MAX_FIELDS = 32  # of an object in a request; none has so many
-
-Include = Literal["uri", "metadata", "vector"]
-DEFAULT_INCLUDE: frozenset[Include] = frozenset({"uri", "metadata"})
-
-
-def _from_base64(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("is not base64") from None
-
-
-def _from_commas(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-Base64 = Annotated[
-    bytes,
-    BeforeValidator(_from_base64),
-    WithJsonSchema({"type": "string", "contentEncoding": "base64", "description": "The bytes of the file."}),
-]
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _few_fields(cls, values: object) -> object:
-        """Every unknown field becomes a finding, and a body has room for half a million."""
-        if isinstance(values, dict) and len(values) > MAX_FIELDS:
-            raise ValueError(f"has {len(values)} fields")
-        return values
-
-
-class Media(_Request):
-    """A file inside JSON."""
-
-    data: Base64 = Field(min_length=1)
-
-
-class MediaQuery(_Request):
-    """What can be turned into a vector: exactly one of `audio`, `image` and `text`."""
-
-    audio: Media | None = None
-    image: Media | None = None
-    text: str | None = Field(None, min_length=1, max_length=MAX_TEXT, pattern=r"\S")
-
-    @classmethod
-    def sources(cls) -> frozenset[str]:
-        """The fields of which exactly one is given."""
-        return frozenset({"audio", "image", "text"})
-
-    @classmethod
-    def options(cls) -> frozenset[str]:
-        """The fields that may come in the query string or a form as well."""
-        return frozenset(cls.model_fields) - cls.sources()
-
-    @model_validator(mode="after")
-    def _exactly_one_source(self) -> MediaQuery:
-        known = sorted(self.sources())
-        given = [name for name in known if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one of {', '.join(known)}; got {', '.join(given) or 'none'}")
-        return self
-
-
-class KeywordQuery(MediaQuery):
-    """A query for the nearest records: audio, an image, a text, a vector, or the id of a record that is like it."""
-
-    vector: list[Finite] | None = Field(None, min_length=1, max_length=MAX_VECTOR, fail_fast=True)
-    id: str | None = Field(None, min_length=1, max_length=256, description="A record whose own vector is the query.")
-    collection: str | None = Field(None, max_length=256, description="Where that record is, if it is elsewhere.")
-    top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="How many results.")
-    offset: int = Field(0, ge=0, le=10_000, description="How many of the nearest to pass over.")
-    min_score: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False, description="Smallest cosine to return.")
-
-    @classmethod
-    def sources(cls) -> frozenset[str]:
-        return frozenset({"audio", "image", "text", "vector", "id"})
-
-    @classmethod
-    def options(cls) -> frozenset[str]:
-        return super().options() - {"collection"}
-
-    @model_validator(mode="after")
-    def _collection_goes_with_id(self) -> KeywordQuery:
-        if self.collection is not None and self.id is None:
-            raise ValueError("collection says where the record of an id is; it needs an id")
-        return self
-
-
-class SearchQuery(KeywordQuery):
-    """The same, with a choice of what each result tells."""
-
-    include: Annotated[frozenset[Include], BeforeValidator(_from_commas)] = Field(
-        DEFAULT_INCLUDE,
-        fail_fast=True,
-        description="What each result tells beside id, rank, score and caption.",
-        json_schema_extra={"default": ["uri", "metadata"]},  # a set has no order to write down
-    )
-
-
-class EmbedQuery(MediaQuery):
-    """What `/embed` takes."""
+from models.config import Branch
 
 
 class _Response(BaseModel):
@@ -194,8 +80,50 @@ class Keyword(_Response):
     rank: int = Field(description="1 is the nearest.")
 
 
+class SlotWord(_Response):
+    """A text of the vocabulary, scored against one keyword slot."""
+
+    word: str
+    score: float = Field(description="Cosine in [-1, 1] of the slot's vector and the word's direction.")
+
+
+class SpokenWord(SlotWord):
+    """The same with its place in what was said."""
+
+    slot: int = Field(description="The slot that it is nearest to.")
+    start: float = Field(description="Seconds from the start of the audio.")
+    end: float = Field(description="Seconds from the start of the audio.")
+
+
+class SlotSubword(_Response):
+    text: str = Field(description="A piece of a word as the model's table has it; `</w>` ends a word.")
+    score: float = Field(description="Cosine in [-1, 1].")
+
+
+class Slot(_Response):
+    """One keyword that the model has put together from what was said."""
+
+    slot: int = Field(description="0 is the first.")
+    start: float = Field(description="Seconds from the start of the audio.")
+    end: float = Field(description="Seconds from the start of the audio.")
+    subwords: list[SlotSubword] = Field(description="The nearest pieces of words, nearest first.")
+    words: list[SlotWord] = Field(description="The nearest texts of the vocabulary, nearest first; at most 10.")
+
+
+class SpokenKeywords(_Response):
+    """What the keyword slots of a model tell; both are empty for models without them, and without audio."""
+
+    words: list[SpokenWord] = Field(description="Each with its best slot, nearest first.")
+    slots: list[Slot] = Field(description="At most 75.")
+
+
 class KeywordsResponse(_Response):
+    """`keywords` are the texts nearest to the whole query, `words` and `slots` those nearest to parts of the audio."""
+
     keywords: list[Keyword]
+    words: list[SpokenWord] = Field(description="Over all slots, each with its best one; empty without slots.")
+    slots: list[Slot] = Field(description="The model's keyword slots, at most 75; empty for models without them.")
+    vector: list[float] | None = Field(default=None, description="The query's; there when `include` names it.")
     query: QueryInfo
     model: ModelInfo
     collection: CollectionInfo
@@ -245,6 +173,7 @@ class Limits(_Response):
 
 class FullModelInfo(ModelInfo):
     fingerprint: str
+    branches: list[Branch] = Field(description="What `branch` may be in a query; `cascaded` has keyword slots.")
 
 
 class InfoResponse(_Response):

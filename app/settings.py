@@ -23,8 +23,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SPEECHCLIP_", validate_default=True, frozen=True)
 
-    model: str = Field("nano", description="Name of a model that ships with the project, or a model folder.")
-    data: Path = Field(default_factory=default_data, description="Folder of the collections.")
+    model: str = Field("nano", description="Name of a shipped or pulled model, or a model folder.")
+    data: Path = Field(default_factory=default_data, description="Folder of the collections and of pulled models.")
+    registry: Path | None = Field(None, description="A file with published models beside those that are known.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
     workers: int = Field(
@@ -56,7 +57,12 @@ class Settings(BaseSettings):
             )
         return workers
 
-    @field_validator("data")
+    @field_validator("data", "registry")
     @classmethod
-    def _absolute(cls, data: Path) -> Path:
-        return data.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().absolute()
+
+    @property
+    def models(self) -> Path:
+        """Folder of pulled models."""
+        return self.data / "models"

@@ -10,8 +10,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from app.catalogue import Catalogue
+from app.chosen import chosen_model
 from app.engine import BROKEN, Engine
 from app.errors import INTERNAL, kind_of
+from app.keywords import Vocabularies
 from app.state import Loaded, State
 from index.errors import CollectionError
 from index.store import Store
@@ -81,7 +83,7 @@ class Startup:
             max_batch=settings.batch_size,
             max_queue=settings.queue_size,
         )
-        self._state.partial = Loaded(engine, catalogue)
+        self._state.partial = Loaded(engine, catalogue, Vocabularies(engine))
         self._step("saying a first word to the model", 0, 1)
         # A real utterance: what is wrong with the model raises here, not for a user.
         engine.say_a_word()
@@ -93,7 +95,7 @@ class Startup:
         from app.demo import prepare_collections
         from models.encoder import load_encoder
 
-        encoder = load_encoder(self._state.settings.model)
+        encoder = load_encoder(chosen_model(self._state.settings))
         prepare_collections(store, encoder, self._step)
         return encoder
 

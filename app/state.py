@@ -10,6 +10,7 @@ from starlette.requests import Request
 from app.catalogue import Catalogue
 from app.engine import Engine
 from app.errors import NotReady
+from app.keywords import Vocabularies
 from app.metrics import Metrics
 from app.pools import Admission, BoundedPool
 from app.readiness import Readiness
@@ -22,6 +23,7 @@ class Loaded:
 
     engine: Engine
     catalogue: Catalogue
+    vocabularies: Vocabularies
 
 
 class State:

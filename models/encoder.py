@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from models.clip import ImagePreprocessor, Tokenizer
-from models.config import ModelConfig
+from models.clip import ImagePreprocessor, Tokenizer, unit
+from models.config import Branch, ModelConfig
 from models.folder import ModelFolder, find_model
+from models.keywords import KeywordSlot
+from models.slots import SlotReader
 from models.speechclip import SpeechClip
 
 Vectors = NDArray[np.float32]
@@ -22,23 +24,35 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SpeechEmbeddings:
-    """vectors: (B, E) float32, unit length."""
+    """What a batch of utterances became.
+
+    vectors: (B, E) float32, unit length, of the branch that was asked for
+    keywords: for every utterance, its slots in their order; None where they were not asked for, and where the model
+        has no slots
+    """
 
     vectors: Vectors
+    keywords: Sequence[Sequence[KeywordSlot]] | None = None
 
 
 class Encoder(Protocol):
     """What the service needs of a model. One thread at a time may call it.
 
-    name: for people; fingerprint: equal only where all embeddings are; dim: E.
+    name: for people; fingerprint: equal only where all embeddings are; dim: E; branches: what `branch=` may be.
     """
 
     name: str
     fingerprint: str
     dim: int
+    branches: Sequence[Branch]
 
-    def embed_speech(self, waves: Sequence[NDArray[np.float32]]) -> SpeechEmbeddings:
-        """Utterances, each (samples,) float32 mono 16 kHz of at least 0.1 s. A result is independent of the others."""
+    def embed_speech(
+        self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
+    ) -> SpeechEmbeddings:
+        """Utterances, each (samples,) float32 mono 16 kHz of at least 0.1 s. A result is independent of the others.
+
+        branch: the model's own for search, unless it is named. Raises `models.errors.BranchError` where it has none.
+        """
         ...
 
     def embed_images(self, images: Sequence[Image]) -> Vectors:
@@ -49,6 +63,14 @@ class Encoder(Protocol):
         """Texts, cut to what the model's text tower takes -> (B, E)."""
         ...
 
+    def slot_words(self, texts: Sequence[str]) -> Vectors | None:
+        """Whole words -> (N, E), to be compared with `KeywordSlot.vector`; None for a model without slots.
+
+        A word is the direction of the sum of its pieces, each a unit vector of CLIP's sub-word table. Of unit length,
+        or zero where a text has no pieces.
+        """
+        ...
+
 
 class SpeechClipEncoder:
     """`Encoder` by a SpeechCLIP model, on the GPU where there is one."""
@@ -56,21 +78,35 @@ class SpeechClipEncoder:
     def __init__(self, folder: ModelFolder, device: str | None = None) -> None:
         self.config: ModelConfig = folder.config
         self.name, self.fingerprint, self.dim = folder.config.name, folder.fingerprint, folder.config.embedding_size
+        self.branches: Sequence[Branch] = folder.config.branches
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._model: SpeechClip = folder.load().to(self.device).requires_grad_(False)
         text = folder.config.clip.text
         self._tokens = Tokenizer(text.vocab_size, text.context_length)
         self._pixels = ImagePreprocessor(folder.config.clip.vision)
+        self._slots = SlotReader(folder.vocabulary, self._tokens)
 
     @torch.inference_mode()
-    def embed_speech(self, waves: Sequence[NDArray[np.float32]]) -> SpeechEmbeddings:
+    def embed_speech(
+        self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
+    ) -> SpeechEmbeddings:
+        branch = self.config.search_branch if branch is None else branch
+        self._model.require(branch)
+        return_keywords = return_keywords and "cascaded" in self.branches
         if not waves:
-            return SpeechEmbeddings(np.empty((0, self.dim), np.float32))
+            return SpeechEmbeddings(np.empty((0, self.dim), np.float32), [] if return_keywords else None)
         shortest = min(len(wave) for wave in waves)
         if not self.config.audio.frame_count(shortest):
             raise ValueError(f"an utterance of {shortest} samples is too short for a single frame")
         padded, lengths = pad(waves)
-        return SpeechEmbeddings(_numpy(self._model.embed_speech(padded.to(self.device), lengths.to(self.device))))
+        frames = self._model.audio_encoder(padded.to(self.device), lengths.to(self.device))
+        heard = self._model.keywords(frames) if return_keywords or branch == "cascaded" else None
+        if heard is None or branch == "parallel":
+            vectors = self._model.embed_whole(frames)
+        else:
+            vectors = self._model.embed_keywords(heard)
+        slots = self._slots.read(self._model, frames, heard) if return_keywords and heard is not None else None
+        return SpeechEmbeddings(_numpy(vectors), slots)
 
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> Vectors:
@@ -83,6 +119,18 @@ class SpeechClipEncoder:
         if not texts:
             return np.empty((0, self.dim), np.float32)
         return _numpy(self._model.embed_texts(self._tokens(texts).to(self.device)))
+
+    @torch.inference_mode()
+    def slot_words(self, texts: Sequence[str]) -> Vectors | None:
+        if "cascaded" not in self.branches:
+            return None
+        tokens = self._tokens(texts)
+        places = torch.arange(tokens.shape[1])
+        inside = (places > 0) & (places < tokens.argmax(1, keepdim=True))  # the end has the greatest of all ids
+        pieces = unit(self._model.clip.token_embedding.weight[tokens[inside].to(self.device)])
+        rows = inside.nonzero()[:, 0].to(self.device)
+        words = torch.zeros(len(texts), pieces.shape[1], device=self.device).index_add(0, rows, pieces)
+        return _numpy(unit(words))
 
 
 def pad(waves: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:

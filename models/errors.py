@@ -32,7 +32,7 @@ class NonFiniteAudio(AudioError):
 
 
 class ModelError(Exception):
-    """A model cannot be loaded."""
+    """A model cannot be loaded, or not be used as it was asked to."""
 
 
 class ModelFolderError(ModelError):
@@ -41,6 +41,58 @@ class ModelFolderError(ModelError):
 
 class CheckpointError(ModelError):
     """A checkpoint in the authors' layout is refused."""
+
+
+class ConversionError(ModelError):
+    """A checkpoint is fine, but the model folder cannot be made of it."""
+
+
+class RegistryError(ModelError):
+    """A file that lists published models cannot be used."""
+
+
+class UnknownModel(ModelError):
+    """No published model is called so."""
+
+
+class ModelNotPulled(ModelError):
+    """A published model that is not on this machine."""
+
+
+class PullError(ModelError):
+    """A published model cannot be brought here."""
+
+
+class HubUnreachable(PullError):
+    """No answer from the hub, or none that makes sense."""
+
+
+class NotCached(PullError):
+    """The hub may not be asked, and its cache does not have the file."""
+
+
+class ModelGone(PullError):
+    """The hub does not have the repository or the file."""
+
+
+class AccessRefused(PullError):
+    """The hub wants to know who asks, or does not give the file to them."""
+
+
+class BrokenDownload(PullError):
+    """The file did not arrive as the hub announced it."""
+
+
+class NoSpace(PullError):
+    """The disk is full, or would be."""
+
+
+class UnexpectedModel(PullError):
+    """What arrived is a model, but not the one that the registry describes."""
+
+
+class BranchError(ModelError):
+    """A branch was asked for that the model does not have."""
 
 
 class ImageError(Exception):

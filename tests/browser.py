@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import wave
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 import soxr
+import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
 from models.audio import decode
@@ -70,6 +73,25 @@ def running_service(data: Path) -> Iterator[str]:
                 process.wait(timeout=30)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[str]:
+    """An application of the test's own in a thread of this process; yields its address once it is ready."""
+    port = _free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + START_S
+    try:
+        while not _is_ready(port):
+            if not thread.is_alive() or time.monotonic() > deadline:
+                pytest.fail("the application did not become ready")
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(START_S)
 
 
 @contextmanager

@@ -34,6 +34,12 @@ def parity() -> Path:
 
 
 @pytest.fixture(scope="session")
+def published_keys() -> Path:
+    """Names and shapes of all tensors in every published checkpoint, one file for each."""
+    return _folder_beside("KEYS", SHARED / "spec" / "keys")
+
+
+@pytest.fixture(scope="session")
 def human_speech() -> Path:
     """Recordings of real people."""
     return _folder_beside("HUMAN_SPEECH", SHARED / "data" / "human-speech")

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.config import Branch
+from models.keywords import KeywordSlot
+
 if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings
 
@@ -30,14 +33,18 @@ WORDS: dict[str, tuple[float, tuple[int, int, int]]] = {
 
 
 @dataclass(frozen=True)
-class _Embeddings:
+class Embeddings:
+    """In the shape of `models.encoder.SpeechEmbeddings`, whose module would bring torch."""
+
     vectors: NDArray[np.float32]
+    keywords: Sequence[Sequence[KeywordSlot]] | None = None
 
 
 class FakeEncoder:
     """Deterministic, of unit length, and observable: `batches` holds the kind and size of every call."""
 
     name = "fake"
+    branches: Sequence[Branch] = ("parallel",)
 
     def __init__(self, dim: int = 16) -> None:
         self.dim = dim
@@ -65,14 +72,19 @@ class FakeEncoder:
         numbers = np.random.default_rng(seed).standard_normal(self.dim)
         return (numbers / np.linalg.norm(numbers)).astype(np.float32)
 
-    def embed_speech(self, waves: Sequence[NDArray[np.float32]]) -> SpeechEmbeddings:
-        return cast("SpeechEmbeddings", _Embeddings(self._embed("speech", [_heard(samples) for samples in waves])))
+    def embed_speech(
+        self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
+    ) -> SpeechEmbeddings:
+        return cast("SpeechEmbeddings", Embeddings(self._embed("speech", [heard(samples) for samples in waves])))
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         return self._embed("image", [_recognised(image) for image in images])
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._embed("text", list(texts))
+
+    def slot_words(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
+        return None
 
     def _embed(self, kind: str, words: Sequence[str]) -> NDArray[np.float32]:
         self.batches.append((kind, len(words)))
@@ -87,8 +99,13 @@ class FakeEncoder:
 
 def spoken(word: str, seconds: float = 0.5) -> bytes:
     """A WAV file in which a word is "spoken"."""
+    return wav(tone(word, seconds))
+
+
+def tone(word: str, seconds: float) -> NDArray[np.float64]:
+    """The samples of a "spoken" word."""
     pitch, _ = WORDS[word]
-    return wav(0.5 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * RATE)) / RATE))
+    return np.asarray(0.5 * np.sin(2 * np.pi * pitch * np.arange(round(seconds * RATE)) / RATE))
 
 
 def wav(samples: NDArray[np.float64]) -> bytes:
@@ -109,7 +126,8 @@ def drawn(word: str, format: str = "PNG", size: tuple[int, int] = (8, 8)) -> byt
     return buffer.getvalue()
 
 
-def _heard(samples: NDArray[np.float32]) -> str:
+def heard(samples: NDArray[np.float32]) -> str:
+    """The word that is "spoken" at the pitch of the samples."""
     pitch = float(np.argmax(np.abs(np.fft.rfft(samples)))) * RATE / len(samples)
     return min(WORDS, key=lambda word: abs(WORDS[word][0] - pitch))
 

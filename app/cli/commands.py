@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
-from app.cli.errors import TOLD, sentence
+from app.cli.errors import TOLD, CommandError, sentence
+from app.cli.joined import joined_commands
 from app.version import service_version
 
 MOST_RESULTS = 1000
@@ -26,6 +27,19 @@ class _Group(TyperGroup):
             typer.echo(f"Error: {sentence(error)}", err=True)
             raise typer.Exit(1) from None
 
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The program's own commands go first. Raises `CommandError` for one that a broken package may have."""
+        if own := super().get_command(ctx, cmd_name):
+            return own
+        joined = joined_commands()
+        if cmd_name not in joined.commands and joined.absent:
+            raise CommandError(f"there is no command {cmd_name!r}; {'; '.join(joined.absent)}")
+        return joined.commands.get(cmd_name)
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        own = super().list_commands(ctx)
+        return [*own, *(name for name in joined_commands().commands if name not in own)]
+
 
 program = typer.Typer(
     cls=_Group,
@@ -36,17 +50,22 @@ program = typer.Typer(
     help="Spoken search: say what you are looking for, get the nearest images, captions and keywords.",
 )
 collections = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, describe or delete collections.")
-models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List or describe models.")
+models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, fetch, convert or describe models.")
 program.add_typer(collections, name="collections")
 program.add_typer(models, name="models")
 
 # None leaves a setting to its environment variable, SPEECHCLIP_..., and to its default after that.
-Model = Annotated[str | None, typer.Option(help="A model that ships with the project, or a model folder.")]
-Data = Annotated[Path | None, typer.Option(help="The folder that holds the collections.")]
+Model = Annotated[str | None, typer.Option(help="A shipped or pulled model, or a model folder.")]
+Data = Annotated[Path | None, typer.Option(help="The folder that holds the collections and pulled models.")]
+Registry = Annotated[Path | None, typer.Option(help="A file with published models beside those that are known.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 lets the system choose.")]
 Query = Annotated[str, typer.Argument(help="An audio file, an image file, - for audio on stdin, or a text.")]
 TopK = Annotated[int, typer.Option(min=1, max=MOST_RESULTS, help="How many results.")]
+Branch = Annotated[
+    Literal["parallel", "cascaded"] | None,
+    typer.Option(help="Which branch of the model hears the audio; else its search branch."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
 Name = Annotated[str, typer.Argument(help="The name of a collection.")]
 Sources = Annotated[
@@ -98,6 +117,7 @@ def search(
     query: Query,
     collection: Annotated[str, typer.Option(help="The collection to search.")] = "images",
     top_k: TopK = 10,
+    branch: Branch = None,
     model: Model = None,
     data: Data = None,
     as_json: Json = False,
@@ -106,16 +126,26 @@ def search(
     from app.cli.local import settings_of
     from app.cli.query import search
 
-    search(query, collection, top_k, settings_of(model=model, data=data), as_json)
+    search(query, collection, top_k, branch, settings_of(model=model, data=data), as_json)
 
 
 @program.command()
-def keywords(query: Query, top_k: TopK = 10, model: Model = None, data: Data = None, as_json: Json = False) -> None:
-    """Find the keywords nearest to what is said; it is not transcribed. Needs no running service."""
+def keywords(
+    query: Query,
+    top_k: TopK = 10,
+    branch: Branch = None,
+    model: Model = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Find the keywords nearest to what is said; it is not transcribed. Needs no running service.
+
+    A model with keyword slots also tells which words were said when.
+    """
     from app.cli.local import settings_of
     from app.cli.query import keywords
 
-    keywords(query, top_k, settings_of(model=model, data=data), as_json)
+    keywords(query, top_k, branch, settings_of(model=model, data=data), as_json)
 
 
 @program.command()
@@ -171,22 +201,51 @@ def delete_collection(
 
 
 @models.command("list")
-def list_models(as_json: Json = False) -> None:
-    """The models that ship with the project."""
-    from app.cli.models import list_all
+def list_models(data: Data = None, registry: Registry = None, as_json: Json = False) -> None:
+    """The models that ship with the project, those that were published, and which of them are here."""
+    from app.cli.local import settings_of
+    from app.cli.published import list_all
 
-    list_all(as_json)
+    list_all(settings_of(data=data, registry=registry), as_json)
+
+
+@models.command("pull")
+def pull_model(
+    name: Annotated[str, typer.Argument(help="A published model, such as speechclip/parallel-base-flickr.")],
+    data: Data = None,
+    registry: Registry = None,
+) -> None:
+    """Download a published model and convert it; --model takes its name from then on. Prints its folder."""
+    from app.cli.local import settings_of
+    from app.cli.published import pull
+
+    pull(name, settings_of(data=data, registry=registry))
+
+
+@models.command("convert")
+def convert_model(
+    file: Annotated[Path, typer.Argument(help="A checkpoint in the layout of SpeechCLIP's or SpeechCLIP+'s authors.")],
+    out: Annotated[Path, typer.Argument(help="The model folder to make; it must not be there yet.")],
+    name: Annotated[str | None, typer.Option(help="What the model is called; else as its folder is.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a model folder of a checkpoint; --model takes it from then on. Nothing in the checkpoint is run."""
+    from app.cli.convert import convert
+
+    convert(file, out, name, as_json)
 
 
 @models.command("info")
 def describe_model(
     model: Annotated[
-        str | None, typer.Argument(help="A model that ships with the project, or a model folder; else the one in use.")
+        str | None, typer.Argument(help="A shipped or pulled model, or a model folder; else the one in use.")
     ] = None,
+    data: Data = None,
     as_json: Json = False,
 ) -> None:
     """One model: its configuration, fingerprint, size, licence, and the beginning of its card."""
+    from app.chosen import chosen_model
     from app.cli.local import settings_of
     from app.cli.models import info
 
-    info(settings_of(model=model).model, as_json)
+    info(chosen_model(settings_of(model=model, data=data)), as_json)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from app.chosen import chosen_model
 from app.cli.errors import CommandError
 from app.cli.terminal import progress_bar, waiting
 from app.demo import DEFAULTS, prepare_collections
@@ -39,7 +40,7 @@ def load_model(settings: Settings) -> Encoder:
     with waiting(f"loading the model {settings.model}"):
         from models.encoder import load_encoder
 
-        return load_encoder(settings.model)
+        return load_encoder(chosen_model(settings))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`speechclip models`."""
+"""`speechclip models info`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import typer
 from pydantic import JsonValue
 from safetensors import SafetensorError, safe_open
 
-from app.cli.terminal import plain, print_facts, print_json, print_table, waiting
+from app.cli.terminal import plain, print_facts, print_json, size_of, waiting
 from models.errors import ModelFolderError
 
 CARD_LINES = 12
-MIB = 1024 * 1024
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 LICENCE = re.compile(r"^(?:licen[cs]e:|#+\s*licen[cs]e\s*$)\s*(?P<licence>\S.*)$", re.IGNORECASE | re.MULTILINE)
@@ -37,21 +36,6 @@ class ModelFacts:
     card: list[str]
 
 
-def list_all(as_json: bool) -> None:
-    """Print the models that ship with the project."""
-    with waiting("reading the models"):
-        from models.folder import CONFIG, SHIPPED
-
-        found = [facts_of(path.parent.name) for path in sorted(SHIPPED.glob(f"*/{CONFIG}"))]
-    if as_json:
-        print_json({"models": [_short(one) for one in found]})
-    elif found:
-        rows = [(one.name, one.branch, one.dim, _size(one), one.licence or "not stated") for one in found]
-        print_table(("name", "branch", "dim", "size", "licence"), rows)
-    else:
-        typer.echo("No model ships with this installation.", err=True)
-
-
 def info(name_or_path: str, as_json: bool) -> None:
     """Print one model. Raises `models.errors.ModelError`."""
     with waiting("reading the model"):
@@ -65,7 +49,7 @@ def info(name_or_path: str, as_json: bool) -> None:
             ("name", facts.name),
             ("path", facts.path),
             ("fingerprint", facts.fingerprint),
-            ("size", f"{_size(facts)}, {facts.numbers:,} numbers"),
+            ("size", f"{size_of(facts.bytes)}, {facts.numbers:,} numbers"),
             ("licence", facts.licence or "not stated"),
             *config,
         ]
@@ -87,7 +71,6 @@ def facts_of(name_or_path: str) -> ModelFacts:
     except SafetensorError as error:
         raise ModelFolderError(f"{weights} is damaged: {error}") from error
     text = card.read_text(encoding="utf-8", errors="replace") if card.is_file() else ""
-    licence = LICENCE.search(text)
     return ModelFacts(
         name=folder.config.name,
         path=str(folder.path),
@@ -96,15 +79,13 @@ def facts_of(name_or_path: str) -> ModelFacts:
         branch=folder.config.branch,
         numbers=numbers,
         bytes=weights.stat().st_size,
-        licence=licence["licence"].strip() if licence else None,
+        licence=licence_of(text),
         config=folder.config.model_dump(mode="json"),
         card=FRONT_MATTER.sub("", text).strip().splitlines()[:CARD_LINES],
     )
 
 
-def _short(facts: ModelFacts) -> dict[str, object]:
-    return {name: value for name, value in asdict(facts).items() if name not in ("config", "card")}
-
-
-def _size(facts: ModelFacts) -> str:
-    return f"{facts.bytes / MIB:.1f} MiB"
+def licence_of(card: str) -> str | None:
+    """What a model card says of the licence, if it does."""
+    found = LICENCE.search(card)
+    return found["licence"].strip() if found else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +16,21 @@ from PIL.Image import Image
 from app.cli.errors import CommandError
 from app.cli.local import searchable
 from app.cli.terminal import plain, print_json, print_table, stderr
+from app.embedding import require_branch
 from app.errors import InvalidParameter
 from app.images import decode_image
+from app.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
 from app.media import TYPES
 from app.queries import sniff, validated
-from app.routes.search import KEYWORDS, REVISION_CHARACTERS, SCORE_DIGITS
-from app.schemas import MediaQuery, QueryInfo
+from app.requests import MediaQuery
+from app.routes.search import KEYWORDS, REVISION_CHARACTERS
+from app.schemas import QueryInfo, SpokenKeywords
 from app.settings import Settings
 from index.collection import Collection
 from index.ranking import Hit
 from models.audio import decode
+from models.config import Branch
+from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
@@ -42,15 +48,16 @@ class _Decoded:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The hits, best first, and `about`: all else that the service's answers tell, but for the request's id."""
+    """The hits, best first, what keyword slots tell, and `about`: all else of the service's answers but their id."""
 
     hits: list[Hit]
+    spoken: SpokenKeywords
     about: dict[str, object]
 
 
-def search(query: str, name: str, top_k: int, settings: Settings, as_json: bool) -> None:
+def search(query: str, name: str, top_k: int, branch: Branch | None, settings: Settings, as_json: bool) -> None:
     """Print the nearest records of a collection; the JSON is that of `POST /search/{collection}`."""
-    answer = _ask(query, name, top_k, settings)
+    answer = _ask(query, name, top_k, branch, settings)
     rows = [(rank, f"{hit.score:.3f}", hit.record.id, *_told(hit)) for rank, hit in enumerate(answer.hits, start=1)]
     if as_json:
         print_json({"results": [_result(rank, hit) for rank, hit in enumerate(answer.hits, start=1)], **answer.about})
@@ -58,30 +65,44 @@ def search(query: str, name: str, top_k: int, settings: Settings, as_json: bool)
         print_table(("#", "score", "id", "caption", "uri"), rows)
 
 
-def keywords(query: str, top_k: int, settings: Settings, as_json: bool) -> None:
-    """Print the nearest keywords; the JSON is that of `POST /keywords`."""
-    answer = _ask(query, KEYWORDS, top_k, settings)
+def keywords(query: str, top_k: int, branch: Branch | None, settings: Settings, as_json: bool) -> None:
+    """Print the nearest keywords, and the words heard one by one; the JSON is that of `POST /keywords`."""
+    answer = _ask(query, KEYWORDS, top_k, branch, settings, keywords=True)
     found = [(hit.record.caption or hit.record.id, hit.score) for hit in answer.hits]
     if as_json:
         listed = [
             {"keyword": keyword, "score": round(score, SCORE_DIGITS), "rank": rank}
             for rank, (keyword, score) in enumerate(found, start=1)
         ]
-        print_json({"keywords": listed, **answer.about})
-    else:
-        print_table(
-            ("#", "score", "keyword"),
-            [(rank, f"{score:.3f}", keyword) for rank, (keyword, score) in enumerate(found, start=1)],
-        )
+        print_json({"keywords": listed, **answer.spoken.model_dump(), **answer.about})
+        return
+    print_table(
+        ("#", "score", "keyword"),
+        [(rank, f"{score:.3f}", keyword) for rank, (keyword, score) in enumerate(found, start=1)],
+    )
+    if answer.spoken.words:
+        _print_words(answer.spoken)
 
 
-def _ask(query: str, name: str, top_k: int, settings: Settings) -> _Answer:
-    decoded = _decode(_read(query, settings.max_body_bytes), settings.max_seconds)
+def _print_words(spoken: SpokenKeywords) -> None:
+    typer.echo()
+    rows = [
+        (rank, f"{one.score:.3f}", one.word, f"{one.start:.2f} to {one.end:.2f} s", one.slot)
+        for rank, one in enumerate(spoken.words, start=1)
+    ]
+    print_table(("#", "score", "word", "said at", "slot"), rows)
+
+
+def _ask(
+    query: str, name: str, top_k: int, branch: Branch | None, settings: Settings, *, keywords: bool = False
+) -> _Answer:
+    decoded = _decode(_read(query, branch, settings.max_body_bytes), settings.max_seconds)
     if decoded.info.truncated:
         stderr().print(f"{plain(query)} broke off; what could be decoded is used")
     with searchable(name, settings) as (encoder, collection):
+        require_branch(encoder, branch)
         encoding_at = time.perf_counter()
-        vector = _embed(encoder, decoded.payload)
+        vector, slots = _embed(encoder, decoded.payload, branch, keywords)
         searching_at = time.perf_counter()
         hits = collection.search(vector, top_k)[0]
         seconds = {
@@ -90,11 +111,28 @@ def _ask(query: str, name: str, top_k: int, settings: Settings) -> _Answer:
             "encode": searching_at - encoding_at,
             "search": time.perf_counter() - searching_at,
         }
-        return _Answer(hits, {"query": decoded.info.model_dump(), **_about(encoder, collection, seconds)})
+        about = {"query": decoded.info.model_dump(), **_about(encoder, collection, seconds)}
+        return _Answer(hits, _spoken(encoder, collection, slots, top_k), about)
 
 
-def _read(query: str, most_bytes: int) -> MediaQuery:
+def _spoken(encoder: Encoder, collection: Collection, slots: Sequence[KeywordSlot], top_k: int) -> SpokenKeywords:
+    """Empty without slots: then the vocabulary is not read either."""
+    texts = texts_of(collection) if slots else []
+    directions = encoder.slot_words(texts) if slots else None
+    if directions is None:
+        return SpokenKeywords(words=[], slots=[])
+    return spoken_keywords(slots, Vocabulary.of(texts, directions), top_k)
+
+
+def _read(query: str, branch: Branch | None, most_bytes: int) -> MediaQuery:
     """The argument as a query: a file that is there, stdin for "-", or else a text."""
+    try:
+        return validated(MediaQuery, {**_source(query, most_bytes), "branch": branch})
+    except InvalidParameter as error:
+        raise CommandError(f"the query cannot be used: {error}") from None
+
+
+def _source(query: str, most_bytes: int) -> dict[str, object]:
     try:
         if query == "-":
             return _media(typer.get_binary_stream("stdin").read(most_bytes + 1), most_bytes)
@@ -106,10 +144,7 @@ def _read(query: str, most_bytes: int) -> MediaQuery:
         raise CommandError(f"{query} cannot be read: {error.strerror or error}") from None
     if path.suffix.lower() in TYPES:
         raise CommandError(f"there is no file {query}")
-    try:
-        return validated(MediaQuery, {"text": query})
-    except InvalidParameter as error:
-        raise CommandError(f"the query cannot be used: {error}") from None
+    return {"text": query}
 
 
 def _is_there(path: Path) -> bool:
@@ -120,12 +155,12 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _media(data: bytes, most_bytes: int) -> MediaQuery:
+def _media(data: bytes, most_bytes: int) -> dict[str, object]:
     if not data:
         raise CommandError("the query is empty: there are no bytes in it")
     if len(data) > most_bytes:
         raise CommandError(f"the query is larger than the {most_bytes} bytes of SPEECHCLIP_MAX_BODY_BYTES")
-    return validated(MediaQuery, {sniff(data): {"data": data}})
+    return {sniff(data): {"data": data}}
 
 
 def _decode(query: MediaQuery, max_seconds: float) -> _Decoded:
@@ -142,12 +177,15 @@ def _decode(query: MediaQuery, max_seconds: float) -> _Decoded:
     return _Decoded(payload, info, time.perf_counter() - started_at)
 
 
-def _embed(encoder: Encoder, payload: Payload) -> NDArray[np.float32]:
+def _embed(
+    encoder: Encoder, payload: Payload, branch: Branch | None, keywords: bool
+) -> tuple[NDArray[np.float32], Sequence[KeywordSlot]]:
     if isinstance(payload, str):
-        return encoder.embed_texts([payload])
+        return encoder.embed_texts([payload]), ()
     if isinstance(payload, Image):
-        return encoder.embed_images([payload])
-    return encoder.embed_speech([payload]).vectors
+        return encoder.embed_images([payload]), ()
+    found = encoder.embed_speech([payload], branch, keywords)
+    return found.vectors, found.keywords[0] if found.keywords else ()
 
 
 def _about(encoder: Encoder, collection: Collection, seconds: dict[str, float]) -> dict[str, object]:

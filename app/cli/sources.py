@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.cli.errors import CommandError
-from app.schemas import MAX_TEXT
+from app.requests import MAX_TEXT
 from index.errors import InvalidRecord
 from index.records import MAX_ID_CHARACTERS, Record, check_id
 

@@ -15,6 +15,8 @@ from rich.table import Table
 # Names and captions come from files of anybody's making: what steers a terminal does not get through.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+MIB = 1024 * 1024
+
 Advance = Callable[[str, int, int], None]
 """(step, done, total)"""
 
@@ -52,6 +54,11 @@ def print_facts(facts: Sequence[tuple[str, object]]) -> None:
     width = max(len(name) for name, _ in facts)
     for name, value in facts:
         typer.echo(f"{name:<{width}}  {plain(value)}")
+
+
+def size_of(count: int) -> str:
+    """A number of bytes for people."""
+    return f"{count / MIB:,.1f} MiB"
 
 
 @contextmanager

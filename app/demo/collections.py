@@ -75,7 +75,7 @@ def prepare_collections(store: Store, encoder: Encoder, progress: Progress, name
     other contents is left alone. One that cannot be used is logged, and keeps none of the others from being made.
     """
     drawings = lexicon()
-    plans = (_images(drawings, encoder), _captions(drawings, encoder), _keywords(drawings, encoder))
+    plans = (_images(drawings, encoder), _captions(drawings, encoder), _keywords(drawings, encoder, store))
     for plan in plans:
         if plan.kind in names:
             try:
@@ -123,12 +123,12 @@ def _captions(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
     return _Plan("captions", records, lambda batch: encoder.embed_texts([record.caption or "" for record in batch]))
 
 
-def _keywords(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
+def _keywords(drawings: Sequence[Drawing], encoder: Encoder, store: Store) -> _Plan:
     named: dict[str, list[str]] = {}
     for drawing in drawings:
         for phrase in dict.fromkeys((drawing.name, *drawing.keywords)):
             named.setdefault(phrase, []).append(drawing.id)
-    return _Plan("keywords", [Record(phrase, None, phrase) for phrase in sorted(named)], _Named(encoder, named))
+    return _Plan("keywords", [Record(phrase, None, phrase) for phrase in sorted(named)], _Named(encoder, named, store))
 
 
 class _Named:
@@ -138,8 +138,8 @@ class _Named:
     words find the right keywords five times less often.
     """
 
-    def __init__(self, encoder: Encoder, named: Mapping[str, Sequence[str]]) -> None:
-        self._encoder, self._named = encoder, named
+    def __init__(self, encoder: Encoder, named: Mapping[str, Sequence[str]], store: Store) -> None:
+        self._encoder, self._named, self._store = encoder, named, store
 
     def __call__(self, batch: Sequence[Record]) -> NDArray[np.float32]:
         texts = self._encoder.embed_texts([record.id for record in batch])
@@ -148,8 +148,21 @@ class _Named:
 
     @cached_property
     def _drawn(self) -> NDArray[np.float32]:
+        # A large model takes a second for each drawing: what the images have is not made again.
+        if (stored := self._stored()) is not None:
+            return stored
         parts = [self._ids[start : start + BATCH] for start in range(0, len(self._ids), BATCH)]
         return np.concatenate([self._encoder.embed_images([_image(id) for id in part]) for part in parts])
+
+    def _stored(self) -> NDArray[np.float32] | None:
+        """The vectors of the default images; None unless all are there, and can be had."""
+        try:
+            with self._store.open("images", self._encoder.fingerprint) as images:
+                if not is_default(images) or images.media_root != DRAWINGS:
+                    return None
+                return np.stack([images.vector(id) for id in self._ids])
+        except CollectionError:
+            return None
 
     @cached_property
     def _ids(self) -> list[str]:

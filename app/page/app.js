@@ -2,6 +2,7 @@
 
 import { Problem, patientRequest, request } from "./api.js";
 import { byId, make, say } from "./dom.js";
+import { hideHeard, showHeard } from "./heard.js";
 import { fromFile, fromSpeech, fromText, toRequest, vectorRequest } from "./query.js";
 import { Readiness } from "./readiness.js";
 import { nameOf, showCaptions, showImages, showKeywords, showNote, showTimings } from "./results.js";
@@ -11,8 +12,10 @@ import { Player } from "./wave.js";
 
 const TITLE = document.title;
 const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
+const SLOTTED = "cascaded"; // the branch that tells which words were said when
 
 const limits = { maxSeconds: 30, maxBytes: 10 * 1024 * 1024 };
+let hasSlots = false;
 let controller = new AbortController();
 /** @type {import("./query.js").Query | null} */
 let asked = null;
@@ -47,14 +50,33 @@ async function ask(query) {
   }
 }
 
-/** The model hears the query once: the three searches go with the vector that it made of it. */
+/** The model hears the query once: the searches go with the vector that it made of it. */
 async function search(query, signal) {
-  const embedded = await patiently("embed", toRequest(query), signal);
+  const heard = hasSlots && player ? await hear(query, signal) : null;
+  const embedded = heard ?? await patiently("embed", toRequest(query), signal);
   const request = vectorRequest(embedded.answer.vector);
-  const outcomes = await Promise.allSettled(Object.keys(PANELS).map((panel) => askPanel(panel, request, signal)));
+  const asked = Object.keys(PANELS).map((panel) => (
+    panel === "keywords" && heard ? Promise.resolve(heard) : askPanel(panel, request, signal)
+  ));
+  const outcomes = await Promise.allSettled(asked);
   if (signal.aborted) return;
   showBusy(false);
   showOutcome(embedded, outcomes);
+}
+
+/** Keywords, words in time and the vector, all at once; null where there are no keywords to search. */
+async function hear(query, signal) {
+  try {
+    const heard = await patiently(`${PANELS.keywords}&include=vector`, toRequest(query), signal);
+    if (!signal.aborted) {
+      showAnswer("keywords", heard.answer);
+      showHeard(heard.answer, player.marks, searchText);
+    }
+    return heard;
+  } catch (error) {
+    if (error.code?.startsWith("collection_") || error.code === "model_mismatch") return null;
+    throw error;
+  }
 }
 
 /** @param {keyof typeof PANELS} panel */
@@ -103,9 +125,10 @@ function showOutcome(embedded, outcomes) {
 
 /** Of all requests together; the searches run at the same time, so the slowest of them counts. */
 function timeOf(embedded, answered) {
-  const slowest = answered.reduce((one, other) => (other.roundTrip > one.roundTrip ? other : one));
-  const timings = { ...embedded.answer.timings_ms, search: slowest.answer.timings_ms.search };
-  return { timings, roundTrip: embedded.roundTrip + slowest.roundTrip };
+  const later = answered.filter((one) => one !== embedded).sort((one, other) => other.roundTrip - one.roundTrip);
+  const roundTrip = embedded.roundTrip + (later[0]?.roundTrip ?? 0);
+  const search = (embedded.answer.timings_ms.search ?? 0) + (later[0]?.answer.timings_ms.search ?? 0);
+  return { timings: { ...embedded.answer.timings_ms, search }, roundTrip };
 }
 
 /** No answer at all: older results stay, but out of reach, so that nobody takes them for the answer. */
@@ -122,6 +145,7 @@ function refuse(error) {
 function showQuery(query) {
   player?.close();
   player = null;
+  hideHeard();
   byId("query").hidden = false;
   byId("timings").hidden = true;
   document.title = query.kind === "speech" ? TITLE : `${query.name} – ${TITLE}`;
@@ -132,7 +156,7 @@ function showQuery(query) {
     content.replaceChildren(thumbnail(query.blob), named("A picture", query.name));
   } else {
     player = new Player(query.blob, query.name);
-    content.replaceChildren(player.button, player.canvas, player.label);
+    content.replaceChildren(player.button, make("div", "wave", player.canvas, player.marks), player.label);
     player.load(query.blob);
   }
 }
@@ -186,12 +210,13 @@ function showReadiness(state, detail, progress) {
   if (state === "ready") learnLimits();
 }
 
-/** The service's own limits and the name of its model; without them the usual ones stand. */
+/** The service's own limits, and what its model is and can; without them the usual ones stand. */
 async function learnLimits() {
   try {
     const info = await request("info");
     limits.maxSeconds = info.limits?.max_seconds ?? limits.maxSeconds;
     limits.maxBytes = info.limits?.max_body_bytes ?? limits.maxBytes;
+    hasSlots = info.model?.branches?.includes(SLOTTED) ?? false;
     say(byId("service-text"), info.model ? `Ready · ${info.model.name}` : "Ready");
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

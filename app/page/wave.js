@@ -42,6 +42,9 @@ export class Player {
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("aria-hidden", "true");
     new ResizeObserver(() => this.draw()).observe(this.canvas);
+    this.marks = document.createElement("div");
+    this.marks.className = "marks";
+    this.marks.setAttribute("aria-hidden", "true");
     this.label = document.createElement("span");
     this.label.className = "seconds";
     this.button = playButton(this.audio, name);

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from app.metrics import CONTENT_TYPE
 from app.openapi import problem_responses
+from app.requests import MAX_TOP_K
 from app.routes.collections import describe_all
 from app.routes.search import REVISION_CHARACTERS
-from app.schemas import MAX_TOP_K, Alive, FullModelInfo, InfoResponse, Limits, Ready
+from app.schemas import Alive, FullModelInfo, InfoResponse, Limits, Ready
 from app.state import Loaded, State, state_of
 from app.version import DISTRIBUTION, service_version
 
@@ -60,7 +61,13 @@ async def metrics(request: Request) -> Response:
 def _model(loaded: Loaded) -> FullModelInfo:
     encoder = loaded.engine.encoder
     revision = encoder.fingerprint[:REVISION_CHARACTERS]
-    return FullModelInfo(name=encoder.name, revision=revision, dim=encoder.dim, fingerprint=encoder.fingerprint)
+    return FullModelInfo(
+        name=encoder.name,
+        revision=revision,
+        dim=encoder.dim,
+        fingerprint=encoder.fingerprint,
+        branches=list(encoder.branches),
+    )
 
 
 def _limits(state: State) -> Limits:

@@ -13,21 +13,20 @@ from pydantic import BaseModel
 
 from app.embedding import Embedded, Stopwatch, Vector, embed, find_vector
 from app.errors import ClientGone, DeadlineExceeded
+from app.keywords import SCORE_DIGITS, spoken_keywords
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
 from app.queries import read_query
+from app.requests import EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
     CollectionInfo,
-    EmbedQuery,
     EmbedResponse,
     EmbedTimings,
     Keyword,
-    KeywordQuery,
     KeywordsResponse,
-    MediaQuery,
     ModelInfo,
     Result,
-    SearchQuery,
     SearchResponse,
+    SpokenKeywords,
     Timings,
 )
 from app.state import Loaded, State, state_of
@@ -36,7 +35,6 @@ from index.ranking import Hit
 
 KEYWORDS = "keywords"
 REVISION_CHARACTERS = 12
-SCORE_DIGITS = 6
 
 router = APIRouter(tags=["search"])
 
@@ -99,7 +97,10 @@ async def search(request: Request, collection: Annotated[str, Path(description="
     openapi_extra=query_request(KeywordQuery),
 )
 async def keywords(request: Request) -> Response:
-    """The keywords nearest to what was said, from the collection `keywords`; the speech is not transcribed."""
+    """The keywords nearest to what was said, from the collection `keywords`; the speech is not transcribed.
+
+    A model with keyword slots also tells which words were said when: `words` over all slots, and `slots` one by one.
+    """
     return await _answer(request, KeywordQuery, _keywords)
 
 
@@ -132,19 +133,33 @@ async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
 
 
 async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
-    embedded, collection, hits = await _nearest(KEYWORDS, call, query)
+    embedded, collection, hits = await _nearest(KEYWORDS, call, query, keywords=True)
+    spoken = await _spoken(call, query, embedded, collection)
     found = [
         Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
         for rank, hit in enumerate(hits, start=query.offset + 1)
     ]
+    asked = {"vector": embedded.vector.tolist()} if "vector" in query.include else {}
     return KeywordsResponse(
         keywords=found,
+        words=spoken.words,
+        slots=spoken.slots,
+        **asked,
         query=embedded.info,
         model=call.model,
         collection=_describe(collection),
         timings_ms=Timings.model_validate(call.watch.milliseconds()),
         request_id=call.request_id,
     )
+
+
+async def _spoken(call: _Call, query: KeywordQuery, embedded: Embedded, collection: Collection) -> SpokenKeywords:
+    """Empty without slots, and then nothing is made ready for them either."""
+    if not embedded.slots:
+        return SpokenKeywords(words=[], slots=[])
+    vocabulary = await call.loaded.vocabularies.of(collection, call.state.searching)
+    work = partial(spoken_keywords, embedded.slots, vocabulary, query.top_k, query.offset, query.min_score)
+    return await call.state.searching.run(work)
 
 
 async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:
@@ -158,16 +173,18 @@ async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:
     )
 
 
-async def _nearest(name: str, call: _Call, query: KeywordQuery) -> tuple[Embedded, Collection, list[Hit]]:
+async def _nearest(
+    name: str, call: _Call, query: NearestQuery, *, keywords: bool = False
+) -> tuple[Embedded, Collection, list[Hit]]:
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
     collection = await call.state.searching.run(call.loaded.catalogue.get, name)
     collection.require(call.loaded.engine.encoder.fingerprint)
-    embedded = await find_vector(call.state, call.loaded, query, name, call.watch)
+    embedded = await find_vector(call.state, call.loaded, query, name, call.watch, keywords=keywords)
     look = partial(_look, collection, embedded.vector, query)
     return embedded, collection, await call.watch.run("search", call.state.searching, look)
 
 
-def _look(collection: Collection, vector: Vector, query: KeywordQuery) -> list[Hit]:
+def _look(collection: Collection, vector: Vector, query: NearestQuery) -> list[Hit]:
     hits = collection.search(vector[None, :], query.offset + query.top_k)[0][query.offset :]
     return [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.main import create_app
 from app.settings import Settings
 from index.store import Store
 from tests.app.cli_runner import Speechclip, make_speechclip
+from tests.app.conftest import wait_until_ready
+from tests.app.slot_encoder import SlotEncoder, said
 from tests.fake_encoder import WORDS, FakeEncoder, drawn, spoken
 
 
@@ -97,6 +101,59 @@ def test_keywords(speechclip: Speechclip) -> None:
     assert answer["collection"]["name"] == "keywords"
     assert [one["rank"] for one in answer["keywords"]] == [1, 2, 3]
     assert answer["keywords"][0] == {"keyword": "rocket", "score": pytest.approx(1, abs=1e-5), "rank": 1}
+
+
+def test_a_branch_that_the_model_lacks_is_refused(speechclip: Speechclip) -> None:
+    told = speechclip.refused("search", "-", "--branch", "cascaded", stdin=spoken("dog"))
+
+    assert told == "the model 'fake' has no branch 'cascaded'; it has parallel"
+    assert speechclip.run("search", "-", "--branch", "parallel", stdin=spoken("dog")).exit_code == 0
+
+
+@pytest.mark.parametrize(("query", "content"), [("dog", None), ("-", drawn("dog"))])
+def test_what_is_no_audio_has_no_branch(speechclip: Speechclip, query: str, content: bytes | None) -> None:
+    assert "it needs audio" in speechclip.refused("keywords", query, "--branch", "parallel", stdin=content)
+    assert speechclip.loaded == []
+
+
+@pytest.fixture
+def slotted(speechclip: Speechclip) -> Speechclip:
+    """The same with a model that has keyword slots and two branches."""
+    speechclip.encoder = SlotEncoder()
+    return speechclip
+
+
+def test_keywords_of_a_model_with_slots_are_the_service_s(
+    slotted: Speechclip, settings: Settings, tmp_path: Path
+) -> None:
+    shutil.copytree(settings.data / "collections", tmp_path / "service" / "collections")
+    with TestClient(create_app(Settings(data=tmp_path / "service"), SlotEncoder())) as client:
+        wait_until_ready(client)
+        for branch in ("parallel", "cascaded"):
+            theirs = client.post(f"/keywords?branch={branch}", files={"file": said("dog", "guitar")}).json()
+            ours = slotted.json("keywords", "-", "--branch", branch, stdin=said("dog", "guitar"))
+            del theirs["request_id"], theirs["timings_ms"], ours["timings_ms"]
+            assert list(ours) == list(theirs)
+            assert ours == theirs
+
+
+def test_people_get_both_views(slotted: Speechclip) -> None:
+    result = slotted.run("keywords", "-", "--top-k", 2, stdin=said("dog", "guitar"))
+    keywords, words = result.stdout.split("\n\n")
+
+    assert keywords.splitlines()[0].split() == ["#", "score", "keyword"]
+    assert keywords.splitlines()[1].split() == ["1", "1.000", "dog"]
+    heading, *rows = [line.split() for line in words.splitlines()]
+    assert heading == ["#", "score", "word", "said", "at", "slot"]
+    assert {tuple(row[2:]) for row in rows} == {
+        ("dog", "0.00", "to", "0.50", "s", "0"),
+        ("guitar", "0.50", "to", "1.00", "s", "1"),
+    }
+
+
+def test_a_typed_word_has_one_view(slotted: Speechclip) -> None:
+    assert "said at" not in slotted.run("keywords", "dog").stdout
+    assert slotted.json("keywords", "dog")["slots"] == []
 
 
 def test_people_get_a_table(speechclip: Speechclip) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
@@ -141,8 +142,8 @@ def test_a_lexicon_that_changed_is_followed(folder: Path, store: Store, encoder:
     assert ids(store, "keywords") == ["all", "ca", "cat", "do", "hound"]
     with store.open("captions") as collection:
         assert collection.search(encoder.vector("hound")[None], 1)[0][0].record.id == "id-dog"
-    # A drawing, a caption, and a keyword with the drawings that keywords name.
-    assert encoder.seen == ["dog", "hound", "hound", "cat", "dog"]
+    # A drawing, a caption and a keyword; the drawings that keywords name are those of the images.
+    assert encoder.seen == ["dog", "hound", "hound"]
 
 
 @pytest.mark.parametrize("media_root", [None, "photos"])
@@ -179,9 +180,13 @@ def test_one_that_cannot_be_used_stops_none_of_the_others(
     assert "'captions' is open elsewhere" in caplog.text
 
 
-def test_what_ships_is_whole(encoder: FakeEncoder) -> None:
+def test_what_ships_is_whole(store: Store, encoder: FakeEncoder) -> None:
     drawings = demo.lexicon()
-    plans = [demo._images(drawings, encoder), demo._captions(drawings, encoder), demo._keywords(drawings, encoder)]
+    plans = [
+        demo._images(drawings, encoder),
+        demo._captions(drawings, encoder),
+        demo._keywords(drawings, encoder, store),
+    ]
 
     assert len(drawings) > 1500
     for plan in plans:
@@ -214,6 +219,38 @@ def test_a_drawing_is_indexed_as_it_is_searched_with(
 
     asked = [decode_image((folder / "drawings" / f"id-{word}.webp").read_bytes())[0] for word in WORDS]
     assert [(image.mode, image.tobytes()) for image in indexed] == [(image.mode, image.tobytes()) for image in asked]
+
+
+def test_drawings_are_embedded_once(folder: Path, store: Store, encoder: FakeEncoder) -> None:
+    prepare(store, encoder)
+
+    assert sum(size for kind, size in encoder.batches if kind == "image") == len(WORDS)
+
+
+@pytest.mark.parametrize("state", ["absent", "open", "another model's", "somebody's own", "incomplete"])
+def test_keywords_do_without_the_images(folder: Path, store: Store, encoder: FakeEncoder, state: str) -> None:
+    prepare(store, encoder)
+    with store.open("keywords") as collection:
+        expected = collection.vector("all")
+    store.delete("keywords")
+    with contextlib.ExitStack() as stack:
+        match state:
+            case "open":
+                stack.enter_context(store.open("images"))
+            case "incomplete":
+                with store.open("images") as images:
+                    images.delete(["id-dog"])
+            case _:
+                store.delete("images")
+        match state:
+            case "another model's":
+                prepare_collections(store, FakeEncoder(8), lambda *step: None, {"images"})
+            case "somebody's own":
+                store.create("images", "images", encoder.dim, encoder.fingerprint, folder).close()
+        prepare_collections(store, encoder, lambda *step: None, {"keywords"})
+
+    with store.open("keywords", encoder.fingerprint) as collection:
+        np.testing.assert_allclose(collection.vector("all"), expected, atol=1e-6)
 
 
 def test_a_keyword_lies_between_its_text_and_what_it_names(folder: Path, store: Store, encoder: FakeEncoder) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.schemas import MAX_TOP_K
+from app.requests import MAX_TOP_K
 from tests.app.conftest import MakeClient
 from tests.fake_encoder import FakeEncoder, spoken
 
@@ -32,7 +32,13 @@ def test_info(client: TestClient) -> None:
     assert info["name"] == "speechclip-search"
     assert info["status"] == "ready"
     fingerprint = FakeEncoder().fingerprint
-    assert info["model"] == {"name": "fake", "revision": fingerprint[:12], "dim": 16, "fingerprint": fingerprint}
+    assert info["model"] == {
+        "name": "fake",
+        "revision": fingerprint[:12],
+        "dim": 16,
+        "fingerprint": fingerprint,
+        "branches": ["parallel"],
+    }
     assert info["collections"] == client.get("/collections").json()["collections"]
     assert info["limits"]["max_body_bytes"] == 10 * 1024 * 1024
     assert info["limits"]["max_top_k"] == MAX_TOP_K

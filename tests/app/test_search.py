@@ -98,7 +98,8 @@ def test_an_included_vector_is_the_record_s_own(client: TestClient) -> None:
 def test_keywords_are_those_of_the_collection_keywords(client: TestClient) -> None:
     answer = client.post("/keywords", files={"file": spoken("rocket")}, data={"top_k": "2"}).json()
 
-    assert list(answer) == ["keywords", "query", "model", "collection", "timings_ms", "request_id"]
+    assert list(answer) == ["keywords", "words", "slots", "query", "model", "collection", "timings_ms", "request_id"]
+    assert (answer["words"], answer["slots"]) == ([], [])  # of a model without keyword slots
     assert answer["keywords"][0] == {"keyword": "rocket", "score": 1.0, "rank": 1}
     assert len(answer["keywords"]) == 2
     assert answer["collection"]["name"] == "keywords"

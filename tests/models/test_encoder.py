@@ -11,13 +11,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.config import Branch
 from models.encoder import Encoder, SpeechClipEncoder, load_encoder, pad
-from models.errors import ModelFolderError
+from models.errors import BranchError, ModelFolderError
 from models.folder import fingerprint
-from tests.tiny_model import Style, save_tiny_model
+from tests.tiny_model import BRANCHES, Style, save_tiny_model
 
 Noises = Callable[[Sequence[int]], list[NDArray[np.float32]]]
 Vectors = NDArray[np.float32]
+BOTH: tuple[Branch, ...] = ("parallel", "cascaded")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +39,108 @@ def test_it_is_what_the_service_asks_for(encoder: SpeechClipEncoder, tiny_model:
     assert service.name == "tiny"
     assert service.fingerprint == fingerprint(tiny_model)
     assert service.dim == 8
+    assert service.branches == ("parallel",)
+
+
+@pytest.fixture(scope="module", params=BRANCHES)
+def branched(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SpeechClipEncoder:
+    """An encoder of each kind of model, from its folder."""
+    return load_encoder(str(save_tiny_model(tmp_path_factory.mktemp("model"), branch=request.param)))
+
+
+def test_every_branch_has_a_vector_of_its_own(branched: SpeechClipEncoder, noises: Noises) -> None:
+    waves = noises([1_600, 16_000])
+    vectors = {branch: branched.embed_speech(waves, branch).vectors for branch in branched.branches}
+
+    for found in vectors.values():
+        assert_unit(found, 2)
+    assert np.array_equal(branched.embed_speech(waves).vectors, vectors[branched.config.search_branch])
+    if len(vectors) == 2:
+        assert np.abs(vectors["parallel"] - vectors["cascaded"]).max() > 1e-2
+
+
+def test_a_branch_that_is_not_there_is_refused_even_for_nothing(branched: SpeechClipEncoder, noises: Noises) -> None:
+    for branch in BOTH:
+        if branch not in branched.branches:
+            for waves in ([], noises([16_000])):
+                with pytest.raises(BranchError, match=f"no {branch} branch"):
+                    branched.embed_speech(waves, branch)
+
+
+def test_keywords_come_when_they_are_asked_for_and_change_no_vector(
+    branched: SpeechClipEncoder, noises: Noises
+) -> None:
+    waves = noises([1_600, 16_000])
+    for branch in branched.branches:
+        found, plain = branched.embed_speech(waves, branch, return_keywords=True), branched.embed_speech(waves, branch)
+
+        assert np.array_equal(found.vectors, plain.vectors)
+        assert plain.keywords is None
+        if "cascaded" in branched.branches:
+            assert found.keywords is not None
+            assert [len(slots) > 0 for slots in found.keywords] == [True, True]
+            assert_unit(
+                np.stack([slot.vector for slots in found.keywords for slot in slots]), sum(map(len, found.keywords))
+            )
+        else:
+            assert found.keywords is None
+
+
+def test_keywords_of_an_utterance_are_its_own(branched: SpeechClipEncoder, noises: Noises) -> None:
+    waves = noises([1_600, 16_000, 5_000])
+    together = branched.embed_speech(waves, return_keywords=True).keywords
+    for row, wave in enumerate(waves):
+        alone = branched.embed_speech([wave], return_keywords=True).keywords
+        if together is None or alone is None:
+            assert together is alone
+            continue
+        for ours, expected in zip(together[row], alone[0], strict=True):
+            assert (ours.slot, ours.start, ours.end) == (expected.slot, expected.start, expected.end)
+            assert [piece.id for piece in ours.subwords] == [piece.id for piece in expected.subwords]
+            np.testing.assert_allclose(ours.attention, expected.attention, rtol=0, atol=1e-5)
+
+
+def test_words_are_the_sum_of_their_pieces(branched: SpeechClipEncoder) -> None:
+    words = branched.slot_words(["dog", "a dog", "", "dog dog"])
+    if "cascaded" not in branched.branches:
+        assert words is None
+        return
+    assert words is not None
+    assert words.shape == (4, 8)
+    assert words.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(words, axis=1), [1, 1, 0, 1], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(words[3], words[0], rtol=0, atol=1e-6)
+    assert words[0] @ words[1] < 0.999
+
+
+def test_a_word_of_one_piece_is_that_piece_in_any_slot(tmp_path: Path, noises: Noises) -> None:
+    encoder = load_encoder(str(save_tiny_model(tmp_path / "model", branch="cascaded")))
+    found = encoder.embed_speech(noises([8_000]), return_keywords=True).keywords
+    assert found is not None
+    for slot in found[0]:
+        whole = [piece for piece in slot.subwords if piece.text in ("a</w>", "the</w>", "on</w>")]
+        words = encoder.slot_words([piece.text.removesuffix("</w>") for piece in whole])
+        assert words is not None
+        np.testing.assert_allclose(words @ slot.vector, [piece.score for piece in whole], rtol=0, atol=1e-5)
+
+
+def test_nothing_in_has_no_keywords_and_no_words(branched: SpeechClipEncoder) -> None:
+    slots, words = branched.embed_speech([], return_keywords=True).keywords, branched.slot_words([])
+    if "cascaded" in branched.branches:
+        assert slots == []
+        assert words is not None
+        assert words.shape == (0, 8)
+    else:
+        assert slots is None
+        assert words is None
+
+
+def test_a_vocabulary_that_lost_a_word_is_no_encoder(tmp_path: Path) -> None:
+    folder = save_tiny_model(tmp_path / "model", branch="hybrid")
+    (folder / "vocabulary.json").write_text("[0, 320, 612, 613, 271]", encoding="utf-8")
+
+    with pytest.raises(ModelFolderError, match=r"has 5 sub-words, but config\.json 23"):
+        load_encoder(str(folder))
 
 
 def test_everything_has_a_unit_vector(encoder: SpeechClipEncoder, noises: Noises) -> None:

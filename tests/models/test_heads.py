@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.heads import ParallelBranch, TransformerHead, padding_mask
+from models.heads import AttentionHead, Head, Mlp, ParallelBranch, TransformerHead, padding_mask, prepend, projection
 from tests.tiny_model import spread
 
 
@@ -15,6 +15,13 @@ def branch() -> ParallelBranch:
         branch = ParallelBranch(hidden_size=16, heads=4, ffn_size=24, embedding_size=6)
         spread(branch)
     return branch.eval().requires_grad_(False)
+
+
+@pytest.fixture(params=["attention", "transformer"])
+def head(request: pytest.FixtureRequest) -> Head:
+    head: Head = AttentionHead(16, heads=4) if request.param == "attention" else TransformerHead(16, 4, ffn_size=24)
+    spread(head)
+    return head.eval().requires_grad_(False)
 
 
 def frames(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -73,3 +80,42 @@ def test_the_weights_have_the_names_of_the_official_checkpoints(branch: Parallel
     assert {"cls", "linear_proj.weight", "self_att.model.norm.bias"} <= names
     assert "self_att.model.layers.0.self_attn.in_proj_weight" in names
     assert tuple(branch.state_dict()["self_att.model.layers.0.linear1.weight"].shape) == (24, 16)
+
+
+def test_the_head_without_a_network_is_attention_a_residual_and_a_norm() -> None:
+    head = AttentionHead(hidden_size=16, heads=2)
+    spread(head)
+    head.eval().requires_grad_(False)
+    x, padding = frames(2, 9, 16), padding_mask(9, torch.tensor([9, 4]))
+
+    expected = head.norm(head.attend(x, x, x, key_padding_mask=padding, need_weights=False)[0] + x)
+    torch.testing.assert_close(head(x, padding, queries=9), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(head(x, padding, queries=3), expected[:, :3], rtol=0, atol=1e-5)
+
+
+def test_attention_is_told_for_every_head(head: Head) -> None:
+    x, padding = frames(2, 9, 16), padding_mask(9, torch.tensor([9, 4]))
+    weights = head.attention(x, padding, queries=3)
+
+    assert weights.shape == (2, 4, 3, 9)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 4, 3))
+    assert not weights[1, :, :, 4:].any()
+
+
+def test_learnt_tokens_come_first_and_are_never_padding() -> None:
+    one, two, features = frames(1, 1, 16, seed=1), frames(1, 2, 16, seed=2), frames(3, 5, 16)
+    x, padding = prepend([one, two], features, torch.tensor([5, 1, 0]))
+
+    assert torch.equal(x, torch.cat([one.expand(3, 1, 16), two.expand(3, 2, 16), features], dim=1))
+    assert padding.sum(1).tolist() == [0, 4, 5]
+    assert not padding[:, :3].any()
+
+
+def test_a_projection_is_one_layer_or_a_network_with_an_activation_between_its_layers() -> None:
+    x = frames(2, 16)
+    network = projection(16, [12, 10], 6)
+
+    assert isinstance(projection(16, [], 6), nn.Linear)
+    assert isinstance(network, Mlp)
+    first, second, last = network.layers
+    torch.testing.assert_close(network(x), last(second(first(x).relu()).relu()))

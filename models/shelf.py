@@ -1,0 +1,71 @@
+"""The model folders of this machine by name. Only configurations are read, so that it is quick and needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os.path import isfile  # pathlib's raises where a name is too long
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from models.config import ModelConfig
+from models.registry import is_name
+
+SHIPPED = Path(__file__).parent
+CONFIG = "config.json"
+CARD = "README.md"
+FILES = (CONFIG, "model.safetensors", "vocabulary.json")
+
+
+@dataclass(frozen=True)
+class Shelved:
+    """A model folder. bytes: of all its files; config: None where it is incomplete or cannot be read."""
+
+    name: str
+    path: Path
+    bytes: int
+    config: ModelConfig | None
+    card: str
+
+
+def find_pulled(models: Path, name: str) -> Path | None:
+    """The folder of the model called `name` (such as "speechclip/parallel-base-flickr") below the folder `models`.
+
+    None if it is not there, or not completely. Anything may be asked for: what is no such name is not there.
+    """
+    path = models / name
+    return path if is_name(name) and all(isfile(path / file) for file in FILES) else None
+
+
+def find_shipped(name: str) -> Path | None:
+    """The folder of the model of that name that ships with the project."""
+    return next((one.path for one in shipped() if one.name == name), None)
+
+
+def shipped() -> Iterator[Shelved]:
+    """The models that ship with the project, by name."""
+    for config in sorted(SHIPPED.glob(f"*/{CONFIG}")):
+        yield _shelved(config.parent.name, config.parent)
+
+
+def pulled(models: Path) -> Iterator[Shelved]:
+    """The models below the folder `models`, by name: pulled ones, and others that somebody put there."""
+    for config in sorted(models.glob(f"*/*/{CONFIG}")):
+        name = config.parent.relative_to(models).as_posix()
+        if is_name(name):
+            yield _shelved(name, config.parent)
+
+
+def _shelved(name: str, path: Path) -> Shelved:
+    size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
+    complete = all(isfile(path / file) for file in FILES)
+    card = (path / CARD).read_text("utf-8", errors="replace") if isfile(path / CARD) else ""
+    return Shelved(name, path, size, _config(path) if complete else None, card)
+
+
+def _config(path: Path) -> ModelConfig | None:
+    try:
+        return ModelConfig.model_validate_json((path / CONFIG).read_bytes())
+    except (ValidationError, OSError):
+        return None

@@ -1,0 +1,134 @@
+"""The page in front of a model with keyword slots: words in their place in time. A real Chromium, a real connection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+
+from app.main import create_app
+from app.settings import Settings
+from tests.app.conftest import make_store
+from tests.app.slot_encoder import SlotEncoder, said
+from tests.browser import Watch, find_chromium, open_browser, serving
+from tests.fake_encoder import drawn, spoken
+
+pytestmark = pytest.mark.slow
+
+LIST = "Words in it, in the order in which they were said"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    find_chromium()
+    with sync_playwright() as running, open_browser(running, says=None) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def address(browser: Browser, media_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    data, encoder = tmp_path_factory.mktemp("heard"), SlotEncoder()
+    make_store(data / "collections", encoder, media_root)
+    with serving(create_app(Settings(data=data), encoder)) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """The page, ready and aware of its model; at the end nothing may have gone wrong in it."""
+    watch = Watch(address)
+    context = browser.new_context()
+    page = context.new_page()
+    watch.attach(page)
+    page.goto(address)
+    expect(page.locator("#service-text")).to_have_text("Ready · slots")
+    yield page
+    context.close()
+    assert watch.errors == []
+    assert watch.foreign == []
+
+
+def ask(page: Page, content: bytes, kind: str = "audio/wav") -> None:
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a sound or a picture").click()
+    chooser.value.set_files({"name": "query", "mimeType": kind, "buffer": content})
+    expect(page.locator("#status")).to_contain_text(" ms. Nearest: ")
+
+
+def places(page: Page) -> list[tuple[float, float]]:
+    """Where the marks begin and end, from 0 to 1 along the sound."""
+    found: list[list[float]] = page.evaluate(
+        """() => {
+            const whole = document.querySelector(".wave canvas").getBoundingClientRect();
+            return [...document.querySelectorAll(".marks i")].map((mark) => {
+                const { left, right } = mark.getBoundingClientRect();
+                return [(left - whole.left) / whole.width, (right - whole.left) / whole.width];
+            });
+        }"""
+    )
+    return [(round(start, 2), round(end, 2)) for start, end in found]
+
+
+def test_words_are_shown_once_each_with_their_time_in_order(page: Page) -> None:
+    ask(page, said("rocket", "guitar", "rocket", "cat"))
+
+    heard = page.get_by_role("list", name=LIST).get_by_role("button")
+    texts = [re.sub(r"\s+", " ", text) for text in heard.all_inner_texts()]
+    assert sorted(text.split()[0] for text in texts) == ["cat", "guitar", "rocket"]
+    times = {text.split(maxsplit=1)[0]: text.split(maxsplit=1)[1] for text in texts}
+    assert times["guitar"] == "0.5–1.0 s"
+    assert times["cat"] == "1.5–2.0 s"
+    assert times["rocket"] in ("0.0–0.5 s", "1.0–1.5 s")
+    assert list(times.values()) == sorted(times.values())
+    assert page.locator("#images .name").first.inner_text() == "rocket"
+    assert page.locator("#keywords .name").first.inner_text() == "rocket"
+
+
+def test_marks_lie_under_the_sound_where_the_words_were_said(page: Page) -> None:
+    ask(page, said("dog", "guitar"))
+
+    assert places(page) == [(0.0, 0.5), (0.5, 1.0)]
+    page.get_by_role("list", name=LIST).get_by_role("button").last.focus()
+    assert page.locator(".marks i").evaluate_all("all => all.map((mark) => mark.className)") == ["", "shown"]
+
+
+def test_the_model_hears_a_query_once(page: Page) -> None:
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request))
+
+    ask(page, said("dog", "guitar"))
+
+    posted = [urlsplit(request.url).path for request in sent if request.method == "POST"]
+    assert posted[0] == "/keywords"
+    assert sorted(posted[1:]) == ["/search/captions", "/search/images"]
+
+
+def test_a_word_searches_on_and_its_time_is_gone_with_the_sound(page: Page) -> None:
+    ask(page, said("dog", "guitar"))
+
+    page.get_by_role("list", name=LIST).get_by_role("button", name="guitar").click()
+
+    expect(page.locator("#query-content strong")).to_have_text("guitar")
+    expect(page.get_by_role("list", name=LIST)).to_be_hidden()
+    expect(page.locator("#images .name").first).to_have_text("guitar")
+
+
+def test_a_picture_has_no_words_in_it(page: Page) -> None:
+    ask(page, drawn("cat"), "image/png")
+
+    expect(page.get_by_role("list", name=LIST)).to_be_hidden()
+    expect(page.locator("#keywords .name").first).to_have_text("cat")
+
+
+def test_without_keywords_to_search_the_rest_is_found(page: Page) -> None:
+    problem = {"status": 503, "code": "collection_damaged", "detail": "the records are damaged"}
+    page.route("**/keywords?*", lambda route: route.fulfill(status=503, json=problem))
+
+    ask(page, spoken("dog"))
+
+    expect(page.locator(".panel.keywords .note")).to_contain_text("damaged")
+    expect(page.locator("#images .name").first).to_have_text("dog")
