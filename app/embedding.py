@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from app.engine import Payload, Task
 from app.errors import InvalidParameter
-from app.images import decode_image
 from app.metrics import Metrics, Stage
 from app.pools import BoundedPool
 from app.requests import MediaQuery, NearestQuery
@@ -22,6 +21,7 @@ from app.state import Loaded, State
 from models.audio import decode
 from models.config import Branch
 from models.errors import BranchError
+from models.images import decode_image
 from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:

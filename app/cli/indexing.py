@@ -18,13 +18,13 @@ from app.cli.local import load_model, open_store
 from app.cli.sources import Found, Skip, find, image_records, text_records
 from app.cli.terminal import plain, print_json, progress_bar
 from app.demo import is_default
-from app.images import decode_image
 from app.settings import Settings
 from index.collection import Collection
 from index.errors import CollectionNotFound, ItemNotFound
 from index.manifest import Kind
 from index.records import Record
 from models.errors import ImageError
+from models.images import decode_image
 
 if TYPE_CHECKING:
     from models.encoder import Encoder

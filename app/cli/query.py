@@ -18,7 +18,6 @@ from app.cli.local import searchable
 from app.cli.terminal import plain, print_json, print_table, stderr
 from app.embedding import require_branch
 from app.errors import InvalidParameter
-from app.images import decode_image
 from app.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
 from app.media import TYPES
 from app.queries import sniff, validated
@@ -30,6 +29,7 @@ from index.collection import Collection
 from index.ranking import Hit
 from models.audio import decode
 from models.config import Branch
+from models.images import decode_image
 from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:

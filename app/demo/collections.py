@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from app.images import decode_image
 from index.collection import Collection
 from index.errors import CollectionError
 from index.manifest import Kind
 from index.records import Record
 from index.store import Store
+from models.images import decode_image
 
 if TYPE_CHECKING:
     # Not at run time: the module brings torch.

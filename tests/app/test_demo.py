@@ -15,9 +15,9 @@ from PIL import Image
 
 from app.demo import DEFAULTS, is_default, prepare_collections
 from app.demo import collections as demo
-from app.images import decode_image
 from index.records import Record, check_records
 from index.store import Store
+from models.images import decode_image
 from tests.fake_encoder import WORDS, FakeEncoder, drawn
 
 Steps = list[tuple[str, int, int]]

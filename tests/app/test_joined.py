@@ -33,8 +33,14 @@ def serve() -> None:
 
 
 choir = typer.Typer()
-choir.command()(lambda: typer.echo("choir"))
 singers.add_typer(choir, name="choir")
+
+
+@choir.command()
+def meet() -> None:
+    """On Tuesdays."""
+    typer.echo("choir")
+
 
 not_a_typer = object()
 
@@ -56,7 +62,7 @@ def test_a_command_of_another_package_is_one_of_the_program(
     install(monkeypatch, songs=f"{__name__}:singers")
 
     assert speechclip.run("sing", "--loud").stdout == "LA\n"
-    assert speechclip.run("choir").stdout == "choir\n"
+    assert speechclip.run("choir", "meet").stdout == "choir\n"
     listed = speechclip.run("--help").stdout
     assert "Sing a song." in listed
     assert "Usage: speechclip sing" in speechclip.run("sing", "--help").stdout

@@ -37,6 +37,23 @@ def test_a_saved_model_comes_back(tmp_path: Path, style: Style) -> None:
         assert torch.equal(loaded.state_dict()[name], tensor), name
 
 
+def test_what_is_in_no_file_is_there_too(tiny_model: Path) -> None:
+    loaded, made = find_model(str(tiny_model)).load(), tiny_speechclip()
+
+    parts = dict(loaded.named_buffers()) | dict(loaded.named_parameters())
+    assert not [name for name, tensor in parts.items() if tensor.is_meta]
+    assert torch.equal(loaded.clip.attn_mask, made.clip.attn_mask)
+
+
+def test_a_model_in_use_survives_its_folder_being_written_again(folder: Path) -> None:
+    loaded = find_model(str(folder)).load()
+    before = {name: tensor.clone() for name, tensor in loaded.state_dict().items()}
+    save_model(tiny_speechclip(seed=9), folder, VOCABULARY, CARD)
+
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
+
+
 def test_half_precision_halves_the_file_and_loads_in_single(tmp_path: Path, tiny_model: Path) -> None:
     model = find_model(str(tiny_model)).load()
     save_model(model, tmp_path / "half", VOCABULARY, CARD, half=True)

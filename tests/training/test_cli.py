@@ -121,7 +121,7 @@ def test_where_nothing_can_be_written_is_told(here: Path, tmp_path: Path) -> Non
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
-    heavy = ("torch", "transformers", "numpy", "pydantic", "av", "PIL")
+    heavy = ("torch", "transformers", "numpy", "av", "PIL", "rich.console")
     code = f"import sys, training.cli; print([name for name in {heavy} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
 

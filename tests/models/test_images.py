@@ -9,8 +9,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from app.images import KEPT_PIXELS, MAX_PIXELS, decode_image
 from models.errors import UndecodableImage
+from models.images import KEPT_PIXELS, MAX_PIXELS, decode_image
 from tests.fake_encoder import drawn
 
 

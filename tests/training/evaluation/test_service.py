@@ -1,0 +1,147 @@
+"""A running service is evaluated by its own answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.settings import Settings
+from models.config import Branch
+from tests.app.conftest import make_store, wait_until_ready
+from tests.fake_encoder import FakeEncoder, drawn, spoken
+from training.evaluation.errors import EvaluationError
+from training.evaluation.service import TRIES, ServiceEmbedder
+
+INFO = {"model": {"name": "m", "fingerprint": "f" * 64, "dim": 2, "branches": ["parallel"]}}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    data = tmp_path_factory.mktemp("service")
+    make_store(data / "collections", FakeEncoder(), data)
+    with TestClient(create_app(Settings(data=data), FakeEncoder())) as client:
+        wait_until_ready(client)
+        yield client
+
+
+def answering(
+    embed: Callable[[httpx2.Request], httpx2.Response], info: Any = INFO, branch: Branch | None = None
+) -> tuple[ServiceEmbedder, list[float]]:
+    """Of a service that is made up, and the pauses that were made for it."""
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/embed":
+            return embed(request)
+        return httpx2.Response(200, json=info if request.url.path == "/info" else {})
+
+    pauses: list[float] = []
+    client = httpx2.Client(base_url="http://there", transport=httpx2.MockTransport(handle))
+    return ServiceEmbedder(client, branch, pauses.append), pauses
+
+
+def vector(seconds: float | None = 1.0, size: int = 2) -> httpx2.Response:
+    return httpx2.Response(200, json={"vector": [1.0] + [0.0] * (size - 1), "query": {"seconds": seconds}})
+
+
+def test_it_gives_what_the_model_gives(client: TestClient) -> None:
+    encoder, embedder = FakeEncoder(), ServiceEmbedder(client, None)
+
+    speech = embedder.speech([spoken("dog"), b"noise", spoken("cat", 0.8)])
+    images = embedder.images([drawn("apple"), b"noise"])
+    texts = embedder.texts([b"rocket"])
+
+    assert (embedder.name, embedder.dim, embedder.branch, embedder.way) == ("fake", 16, "parallel", "url")
+    assert embedder.fingerprint == encoder.fingerprint
+    np.testing.assert_allclose(speech.vectors[[0, 2]], [encoder.vector("dog"), encoder.vector("cat")], atol=1e-6)
+    np.testing.assert_allclose(images.vectors[0], encoder.vector("apple"), atol=1e-6)
+    np.testing.assert_allclose(texts.vectors[0], encoder.vector("rocket"), atol=1e-6)
+    assert [bool(reason) for reason in (*speech.reasons, *images.reasons)] == [False, True, False, False, True]
+    assert speech.audio_seconds.tolist() == pytest.approx([0.5, 0, 0.8])
+    assert speech.seconds > 0
+    assert speech.subwords.shape == (3, 0)
+
+
+def test_a_branch_is_asked_for(client: TestClient) -> None:
+    with pytest.raises(EvaluationError, match="no cascaded branch"):
+        ServiceEmbedder(client, "cascaded")
+
+    asked: list[str] = []
+
+    def embed(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.query.decode())
+        return vector()
+
+    both = {"model": INFO["model"] | {"branches": ["parallel", "cascaded"]}}
+    answering(embed, both, "cascaded")[0].speech([b"x"])
+    assert asked == ["branch=cascaded"]
+    with pytest.raises(EvaluationError, match="choose one by --branch"):
+        answering(embed, both)
+
+
+def test_a_service_with_too_much_to_do_is_asked_again() -> None:
+    left = [429, 503]
+
+    def embed(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(left.pop(), headers={"Retry-After": "2"}) if left else vector()
+
+    embedder, pauses = answering(embed)
+
+    assert embedder.speech([b"x"]).reasons == [""]
+    assert pauses == [2.0, 2.0]
+
+
+def test_but_not_for_ever() -> None:
+    embedder, pauses = answering(lambda request: httpx2.Response(429, json={"detail": "Too much."}))
+
+    with pytest.raises(EvaluationError, match="fails with status 429: Too much"):
+        embedder.speech([b"x"])
+
+    assert len(pauses) == TRIES - 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (httpx2.Response(500, json={"detail": "broken"}), "fails with status 500: broken"),
+        (httpx2.Response(404, text="<html>"), "fails with status 404: Not Found"),
+        (httpx2.Response(200, text="hello"), "something else than a vector"),
+        (vector(size=3), "another size than the 2"),
+        (vector(seconds=None), "how long the audio is"),
+    ],
+)
+def test_what_is_no_answer_ends_the_evaluation(answer: httpx2.Response, told: str) -> None:
+    embedder, _ = answering(lambda request: answer)
+
+    with pytest.raises(EvaluationError, match=told):
+        embedder.speech([b"x"])
+
+
+@pytest.mark.parametrize(
+    ("info", "told"), [({"model": None}, "no model yet"), ({"hello": 1}, "not this service"), ([], "not this service")]
+)
+def test_something_else_than_this_service_is_refused(info: Any, told: str) -> None:
+    with pytest.raises(EvaluationError, match=told):
+        answering(lambda request: vector(), info)
+
+
+def test_a_service_that_is_not_there_is_told() -> None:
+    with pytest.raises(EvaluationError, match="does not answer"):
+        ServiceEmbedder.at("http://127.0.0.1:9", None)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://there", "http://[", ""])
+def test_what_is_no_address_is_told(url: str) -> None:
+    with pytest.raises(EvaluationError, match=r"no address of a service|does not answer"):
+        ServiceEmbedder.at(url, None)
+
+
+def test_no_files_are_no_queries() -> None:
+    embedder, _ = answering(lambda request: httpx2.Response(500))
+
+    assert embedder.speech([]).vectors.shape == embedder.images([]).vectors.shape == (0, 2)

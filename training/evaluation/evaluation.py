@@ -1,0 +1,103 @@
+"""One evaluation: what is asked for, and everything that came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from models.config import Branch
+from training.datasets.dataset import Dataset
+from training.datasets.registry import open_dataset
+from training.evaluation.batches import Advance
+from training.evaluation.embedder import Embedder, Semantics
+from training.evaluation.embedding import Embedded, embed
+from training.evaluation.errors import EvaluationError
+from training.evaluation.figures import Exchange, speech_and_images, speech_and_texts
+from training.evaluation.keywords import KeywordRates, Subwords, keyword_rates
+from training.evaluation.published import Published, published_row
+
+BATCH = 16  # utterances, where they do not depend on one another
+OFFICIAL_BATCH: Mapping[str, int] = {"parallel": 8, "cascaded": 8, "hybrid": 6, "cascaded+": 6, "hybrid+": 6}
+"""In the authors' configurations: SpeechCLIP's and SpeechCLIP+'s."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is evaluated on what. model: a name or a folder; url: a running service in its place.
+
+    limit: the first so many utterances only; batch: utterances at a time, else what is usual; data: where pulled models
+    are; work: where vectors are kept.
+    """
+
+    kind: str
+    root: Path
+    split: str
+    model: str | None
+    url: str | None
+    branch: Branch | None
+    semantics: Semantics
+    limit: int | None
+    batch: int | None
+    data: Path
+    work: Path
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that came out. whole: all of the split was asked for."""
+
+    kind: str
+    dataset: Dataset
+    whole: bool
+    model: str
+    fingerprint: str
+    branch: Branch
+    way: str
+    embedded: Embedded
+    images: Exchange
+    texts: Sequence[Exchange]
+    keywords: KeywordRates | None
+    published: Published | None
+
+
+def evaluate(question: Question, advance: Advance) -> Evaluation:
+    """Raises `NotReady` (`DatasetError`, `EvaluationError`) and `models.errors.ModelError`."""
+    if question.url is not None and (question.model is not None or question.semantics == "official"):
+        raise EvaluationError("a service by --url has its own model, and its own way to make batches of queries")
+    dataset = _first(open_dataset(question.kind, question.root, question.split), question.limit)
+    embedder, subwords, batch = _embedder(question)
+    embedded = embed(dataset, embedder, question.work, question.batch or batch, advance)
+    advance("counting", 0, 1)
+    whole = question.limit is None
+    return Evaluation(
+        question.kind,
+        dataset,
+        whole,
+        embedder.name,
+        embedder.fingerprint,
+        embedder.branch,
+        embedder.way,
+        embedded,
+        speech_and_images(embedded),
+        speech_and_texts(embedded),
+        None if subwords is None else keyword_rates(embedded, subwords),
+        published_row(embedder.name, question.kind, dataset.split, whole),
+    )
+
+
+def _first(dataset: Dataset, limit: int | None) -> Dataset:
+    return dataset if limit is None else replace(dataset, pairs=dataset.pairs[:limit])
+
+
+def _embedder(question: Question) -> tuple[Embedder, Subwords | None, int]:
+    """Who is evaluated, what its keywords are chosen from, and the usual size of a batch."""
+    if question.url is not None:
+        from training.evaluation.service import ServiceEmbedder
+
+        return ServiceEmbedder.at(question.url, question.branch), None, BATCH
+    from training.evaluation.local import LocalModel
+
+    model = LocalModel.find(question.model or "nano", question.data)
+    batch = OFFICIAL_BATCH[model.folder.config.branch] if question.semantics == "official" else BATCH
+    return model.embedder(question.semantics, question.branch), model.subwords(), batch

@@ -1,0 +1,113 @@
+"""A model folder in this process, as the service runs it, or as the authors' evaluation does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.audio import SAMPLE_RATE
+from models.config import Branch
+from models.encoder import Encoder, SpeechClipEncoder, pad
+from models.errors import BranchError
+from models.folder import ModelFolder, find_model
+from models.shelf import find_pulled
+from training.evaluation.embedder import Batch, Semantics, Vectors
+from training.evaluation.files import read_audio, read_image, readable
+from training.evaluation.keywords import Subwords
+
+Waves = Sequence[NDArray[np.float32]]
+Heard = tuple[Vectors, Sequence[Sequence[int]]]
+"""The vectors of a batch, and the sub-words of its keyword slots, none for a model without slots."""
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model folder, loaded once. Raises `models.errors.ModelFolderError`."""
+
+    folder: ModelFolder
+
+    @classmethod
+    def find(cls, name_or_path: str, data: Path) -> LocalModel:
+        """A shipped model, one that was pulled into the folder `data`, or a model folder by its path."""
+        return cls(find_model(str(find_pulled(data / "models", name_or_path) or name_or_path)))
+
+    @cached_property
+    def encoder(self) -> SpeechClipEncoder:
+        return SpeechClipEncoder(self.folder)
+
+    def subwords(self) -> Subwords | None:
+        """What keywords are chosen from; None for a model without slots."""
+        if self.folder.config.cascaded is None:
+            return None
+        table = self.folder.load().subwords.detach().numpy()
+        return Subwords(np.asarray(self.folder.vocabulary, np.int64), table, self.folder.config.clip.text)
+
+    def embedder(self, semantics: Semantics, branch: Branch | None) -> LocalEmbedder:
+        """Raises `BranchError`."""
+        branch = branch or self.folder.config.search_branch
+        if branch not in self.folder.config.branches:
+            known = " and ".join(self.folder.config.branches)
+            raise BranchError(f"the model {self.folder.config.name} has no {branch} branch (it has: {known})")
+        hear = as_served(self.encoder, branch) if semantics == "service" else as_official(self.folder, branch)
+        return LocalEmbedder(self.encoder, branch, semantics, hear)
+
+
+class LocalEmbedder:
+    """`Embedder` by an encoder, and by what hears for it."""
+
+    def __init__(self, encoder: Encoder, branch: Branch, semantics: Semantics, hear: Callable[[Waves], Heard]) -> None:
+        self.name, self.fingerprint, self.dim = encoder.name, encoder.fingerprint, encoder.dim
+        self.branch, self.way = branch, str(semantics)
+        self._encoder, self._hear = encoder, hear
+
+    def speech(self, files: Sequence[bytes]) -> Batch:
+        waves, reasons = readable(read_audio, files)
+        started_at = time.perf_counter()
+        vectors, subwords = self._hear(waves) if waves else (np.zeros((0, self.dim), np.float32), [])
+        seconds = time.perf_counter() - started_at
+        return Batch.spoken(vectors, reasons, subwords, [len(wave) / SAMPLE_RATE for wave in waves], seconds)
+
+    def images(self, files: Sequence[bytes]) -> Batch:
+        images, reasons = readable(read_image, files)
+        vectors = self._encoder.embed_images(images) if images else np.zeros((0, self.dim), np.float32)
+        return Batch.of(vectors, reasons)
+
+    def texts(self, texts: Sequence[bytes]) -> Batch:
+        return Batch.of(self._encoder.embed_texts([text.decode() for text in texts]), [""] * len(texts))
+
+
+def as_served(encoder: Encoder, branch: Branch) -> Callable[[Waves], Heard]:
+    def hear(waves: Waves) -> Heard:
+        found = encoder.embed_speech(waves, branch, return_keywords=True)
+        slots = [[slot.subwords[0].id for slot in utterance] for utterance in found.keywords or ()]
+        return found.vectors, slots
+
+    return hear
+
+
+def as_official(folder: ModelFolder, branch: Branch) -> Callable[[Waves], Heard]:
+    """With the authors' batch semantics: what an utterance becomes depends on its batch (spec section 3.4)."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = folder.load().to(device).requires_grad_(False)
+
+    @torch.inference_mode()
+    def hear(waves: Waves) -> Heard:
+        padded, lengths = pad(waves)
+        frames = network.audio_encoder(padded.to(device), lengths.to(device), "official")
+        heard = network.keywords(frames, "official") if "cascaded" in folder.config.branches else None
+        vectors = (
+            network.embed_whole(frames) if branch == "parallel" or heard is None else network.embed_keywords(heard)
+        )
+        if heard is None:
+            return vectors.cpu().numpy(), []
+        chosen = zip(heard.targets.tolist(), heard.counts.tolist(), strict=True)
+        return vectors.cpu().numpy(), [[folder.vocabulary[row] for row in rows[:count]] for rows, count in chosen]
+
+    return hear
