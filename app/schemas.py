@@ -173,7 +173,9 @@ class Limits(_Response):
 
 class FullModelInfo(ModelInfo):
     fingerprint: str
-    branches: list[Branch] = Field(description="What `branch` may be in a query; `cascaded` has keyword slots.")
+    branches: list[Branch] = Field(
+        description="What `branch` may be in a query, first the one that is used by default; `cascaded` has slots."
+    )
 
 
 class InfoResponse(_Response):

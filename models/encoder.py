@@ -38,7 +38,8 @@ class SpeechEmbeddings:
 class Encoder(Protocol):
     """What the service needs of a model. One thread at a time may call it.
 
-    name: for people; fingerprint: equal only where all embeddings are; dim: E; branches: what `branch=` may be.
+    name: for people; fingerprint: equal only where all embeddings are; dim: E;
+    branches: what `branch=` may be, first the one that is used where none is asked for.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Encoder(Protocol):
     ) -> SpeechEmbeddings:
         """Utterances, each (samples,) float32 mono 16 kHz of at least 0.1 s. A result is independent of the others.
 
-        branch: the model's own for search, unless it is named. Raises `models.errors.BranchError` where it has none.
+        branch: the first of `branches`, unless another is named. Raises `models.errors.BranchError` where it has none.
         """
         ...
 
@@ -78,7 +79,8 @@ class SpeechClipEncoder:
     def __init__(self, folder: ModelFolder, device: str | None = None) -> None:
         self.config: ModelConfig = folder.config
         self.name, self.fingerprint, self.dim = folder.config.name, folder.fingerprint, folder.config.embedding_size
-        self.branches: Sequence[Branch] = folder.config.branches
+        config = folder.config
+        self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._model: SpeechClip = folder.load().to(self.device).requires_grad_(False)
         text = folder.config.clip.text

@@ -50,8 +50,8 @@ class _Embedded(BaseModel):
 class ServiceEmbedder:
     """`Embedder` by `POST /embed`, a batch being as many queries at the same time.
 
-    Raises `EvaluationError` for a service that is not there, not ready, or has no such branch; where it has several,
-    one has to be named. Keywords are not known: `/embed` does not tell them.
+    branch: that which the service searches with, unless another is named. Raises `EvaluationError` for a service that
+    is not there, not ready, or has no such branch. Keywords are not known: `/embed` does not tell them.
     """
 
     way = "url"
@@ -59,8 +59,6 @@ class ServiceEmbedder:
     def __init__(self, client: httpx2.Client, branch: Branch | None, pause: Pause = time.sleep) -> None:
         self._client, self._pause = client, pause
         model = self._info()
-        if branch is None and len(model.branches) > 1:
-            raise EvaluationError(f"the service's model {model.name} has several branches: choose one by --branch")
         if branch is not None and branch not in model.branches:
             raise EvaluationError(f"the service's model {model.name} has no {branch} branch")
         self.name, self.fingerprint, self.dim = model.name, model.fingerprint, model.dim
