@@ -20,7 +20,7 @@ Wave = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
 SPEED_RANGE = (0.74, 1.35)
-MOST_STRETCH = 1.9
+STRETCH_RANGE = (0.7, 1.9)
 SILENCE_S = 0.25
 WINDOW = 512
 MAX_SNR_DB, MIN_SNR_DB = 45.0, 8.0
@@ -37,13 +37,14 @@ def augment(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) ->
 
 
 def _stretch(wave: Wave, rng: np.random.Generator) -> Wave:
-    """Slower at the same pitch: people say single words with far more care than machines."""
+    """Slower or faster at the same pitch: people say single words with far more care than machines, and numbers with
+    less."""
     if rng.random() < 0.6 or len(wave) < 2 * WINDOW:
         return wave
     window, hop = torch.hann_window(WINDOW), WINDOW // 4
     spectrum = torch.stft(torch.tensor(wave), WINDOW, hop, window=window, return_complex=True)
     advance = torch.linspace(0, torch.pi * hop, len(spectrum))[:, None]
-    slow = AF.phase_vocoder(spectrum[None], 1 / rng.uniform(1.0, MOST_STRETCH), advance)
+    slow = AF.phase_vocoder(spectrum[None], 1 / float(np.exp(rng.uniform(*np.log(STRETCH_RANGE)))), advance)
     return np.asarray(torch.istft(slow[0], WINDOW, hop, window=window).numpy(), np.float32)
 
 

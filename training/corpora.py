@@ -16,7 +16,7 @@ from training.speech import Utterance
 from training.voices import ENGINES, trim
 
 PEOPLE = "people"
-PEOPLE_WEIGHT = 6.0
+PEOPLE_WEIGHT = 12.0
 
 
 def heard(
