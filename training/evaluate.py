@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from training.conditions import CONDITIONS
 from training.lexicon import Lexicon
 from training.people import Recording, held_out_digits, recordings, speech_folder
 from training.program_voices import HELD_OUT, Flite
@@ -102,8 +103,14 @@ def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) 
         "held-out voice": held_out_voice(lexicon),
     }
     asked = [(name, trial, served) for name, trial in trials.items()] + [("words", words, other) for other in others]
+    if words is not None:
+        asked += [(f"words {where}", _heard(words, change), served) for where, change in CONDITIONS.items()]
     found = {f"{name} in {gallery.name}": _recall(trial, gallery, embed) for name, trial, gallery in asked if trial}
     return {title: recall for title, recall in found.items() if recall is not None}
+
+
+def _heard(trial: Trial, change: Callable[[Wave], Wave]) -> Trial:
+    return Trial([change(wave) for wave in trial.waves], trial.phrases)
 
 
 def _recall(trial: Trial, gallery: Gallery, embed: EmbedSpeech) -> Recall | None:

@@ -12,6 +12,7 @@ import pytest
 from tests.audio_files import encode
 from tests.training.fake_people import write_people
 from tests.training.fake_voices import Hum, Wave, tone
+from training.conditions import CONDITIONS
 from training.evaluate import (
     HELD_OUT_WORDS,
     animals_of_another_person,
@@ -148,7 +149,10 @@ def test_all_figures_are_there_and_other_drawings_are_asked_for_words(lexicon: L
     ]
     found = figures(lexicon, galleries, always_the_dog)
 
-    assert set(found) == {"words in noto", "digits in noto", "held-out voice in noto", "words in twemoji"}
+    assert set(found) == {
+        *("words in noto", "digits in noto", "held-out voice in noto", "words in twemoji"),
+        *(f"words {condition} in noto" for condition in CONDITIONS),
+    }
     assert (found["words in noto"].utterances, found["words in noto"].at) == (2, {1: 50.0, 5: 100.0, 10: 100.0})
     assert (found["words in twemoji"].utterances, found["words in twemoji"].at) == (1, {1: 100.0, 5: 100.0, 10: 100.0})
     assert (found["digits in noto"].utterances, found["digits in noto"].at) == (2, {1: 0.0, 5: 100.0, 10: 100.0})

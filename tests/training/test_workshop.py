@@ -85,7 +85,7 @@ def test_the_stages_make_a_model_that_hears_and_sees_as_it_did_in_training(
     np.testing.assert_allclose(encoder.embed_images(list(map(Image.fromarray, pixels))), seen, rtol=0, atol=5e-3)
 
     figures = shop.evaluate(str(tmp_path / "model"))
-    assert set(figures) == {"words in noto", "digits in noto", "words in twemoji", "words in keywords"}
+    assert {"words in noto", "digits in noto", "words in twemoji", "words in keywords"} <= set(figures)
     assert figures["words in noto"].at[10] == 100.0
 
 
