@@ -32,7 +32,7 @@ def fetch(work: Work = DEFAULT_WORK) -> None:
 
 
 @app.command()
-def speak(work: Work = DEFAULT_WORK, shards: int = 14, workers: int = os.cpu_count() or 1) -> None:
+def speak(work: Work = DEFAULT_WORK, shards: int = 40, workers: int = os.cpu_count() or 1) -> None:
     """Synthesise speech: 2,000 utterances a shard."""
     if missing := missing_programs():
         raise NotReady(f"install first: {', '.join(missing)}")

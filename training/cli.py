@@ -1,4 +1,4 @@
-"""`speechclip evaluate` and `speechclip data`: commands that join the program by an entry point.
+"""`speechclip train`, `speechclip evaluate` and `speechclip data`: commands that join the program by an entry point.
 
 Only what `--help` needs is imported before a command runs.
 """
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from training.datasets.cli import app as data_commands
+from training.published.command import train
 
 if TYPE_CHECKING:
     from training.evaluation.evaluation import Evaluation, Question
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 app.add_typer(data_commands, name="data")
+app.command()(train)
 
 WORK = Path("work/evaluation")
 

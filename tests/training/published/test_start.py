@@ -1,0 +1,82 @@
+"""The model before its first step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.folder import ModelFolder
+from tests.tiny_model import VOCABULARY
+from tests.training.published.tiny_training import fresh, recipe, tiny_start
+from training.published.errors import RecipeError, TrainingError
+from training.published.start import find_start, new_model, trained
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    return tiny_start(tmp_path_factory.mktemp("start") / "tiny")
+
+
+def test_hubert_and_clip_are_those_of_the_start_and_learn_nothing(start: ModelFolder) -> None:
+    model, _ = fresh(start, "hybrid")
+    there, here = start.load().state_dict(), model.state_dict()
+
+    frozen = [name for name in there if name.startswith(("audio_encoder.hubert.", "clip."))]
+    assert all(torch.equal(there[name], here[name]) for name in frozen)
+    learning = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert {name.partition(".")[0] for name in learning} == {"audio_encoder", "cascaded_branch"}
+    assert {name for name in learning if name.startswith("audio_encoder")} == {"audio_encoder.layer_weights"}
+
+
+def test_everything_else_is_new_and_follows_the_seed(start: ModelFolder) -> None:
+    (one, _), (same, _), (other, _) = (
+        fresh(start, "parallel"),
+        fresh(start, "parallel"),
+        fresh(start, "parallel", seed=1),
+    )
+    weights = [model.parallel_branch.linear_proj.weight for model in (one, same, other)]
+
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+    assert not torch.equal(weights[0], start.load().parallel_branch.linear_proj.weight)
+    assert not one.audio_encoder.layer_weights.any()
+
+
+def test_the_dice_of_others_are_left_alone(start: ModelFolder) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    fresh(start, "cascaded")
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("branch", ["cascaded", "hybrid+"])
+def test_keywords_start_on_the_scale_of_sub_words(start: ModelFolder, branch: str) -> None:
+    model, _ = fresh(start, "cascaded" if branch == "cascaded" else "hybrid+")
+    norm = model.cascaded_branch.keyword_norm.norm
+    repeats = 4 if branch == "cascaded" else 1
+
+    assert torch.equal(norm.weight, model.subwords.std(0).repeat_interleave(repeats))
+    assert torch.equal(norm.bias, model.subwords.mean(0).repeat_interleave(repeats))
+
+
+def test_what_is_trained_has_the_running_figures_too(start: ModelFolder) -> None:
+    model, _ = fresh(start, "cascaded")
+    names = set(trained(model))
+
+    assert "cascaded_branch.keyword_norm.norm.running_mean" in names
+    assert not any(".hubert." in name or name.startswith("clip.") for name in names)
+
+
+def test_a_start_of_other_sizes_is_refused(start: ModelFolder) -> None:
+    told = recipe(start.path, model__parallel={"heads": 3})
+
+    with pytest.raises(RecipeError, match=r"does not fit .*audio.hidden_size must be a multiple of parallel.heads"):
+        new_model(told, start, VOCABULARY)
+
+
+def test_a_start_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no model 'nowhere'"):
+        find_start("nowhere", tmp_path)

@@ -1,0 +1,73 @@
+"""What a model does only while it is trained: forget by chance, and aim at a number of keywords.
+
+Networks of `models` have none of it, as nothing but training needs it; it is hung onto them from outside, and takes
+part in no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.cif import Cif
+from models.heads import Head, Mlp, TransformerHead
+from models.speechclip import SpeechClip
+
+
+def add_dropout(model: SpeechClip, rate: float, cif_rate: float) -> None:
+    """Where the authors' networks have dropout (spec sections 2, 3.7 and 3.11), once for a model."""
+    if model.config.cascaded is None:
+        _in_head(model.parallel_branch.self_att, rate)
+        return
+    branch = model.cascaded_branch
+    _in_head(branch.self_att, rate)
+    for projection in (branch.keyword_proj, branch.parallel_proj):
+        if isinstance(projection, Mlp):
+            for layer in projection.layers[1:]:
+                _before(layer, rate)
+    if branch.cif is not None:
+        for convolution in branch.cif.conv:
+            _after(convolution, cif_rate)
+        _before(branch.cif.weight_proj, cif_rate)
+
+
+def add_aim(cif: Cif, frames_per_keyword: int, is_scaled: Callable[[], bool]) -> None:
+    """In training, `cif` is told how many keywords there should be, and to make it as many while `is_scaled`."""
+
+    def told(module: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        if not module.training:
+            return None
+        return given, {**named, "targets": aim(given[1], frames_per_keyword), "scale": is_scaled()}
+
+    cif.register_forward_pre_hook(told, with_kwargs=True)
+
+
+def aim(lengths: Tensor, frames_per_keyword: int) -> Tensor:
+    """(B,) frames -> (B,) keywords that there should be, rounded half to even."""
+    return torch.round(lengths.double() / frames_per_keyword).float()
+
+
+def _in_head(head: Head, rate: float) -> None:
+    head.attention_layer.dropout = rate
+    if isinstance(head, TransformerHead):
+        layer: Any = head.model.layers[0]
+        _after(layer.self_attn, rate)
+        _before(layer.linear2, rate)
+        _after(layer.linear2, rate)
+
+
+def _before(module: nn.Module, rate: float) -> None:
+    module.register_forward_pre_hook(lambda module, given: (F.dropout(given[0], rate, module.training), *given[1:]))
+
+
+def _after(module: nn.Module, rate: float) -> None:
+    def dropped(module: nn.Module, _: object, out: Any) -> Any:
+        if isinstance(out, tuple):  # attention: what it found, and its weights
+            return F.dropout(out[0], rate, module.training), *out[1:]
+        return F.dropout(out, rate, module.training)
+
+    module.register_forward_hook(dropped)

@@ -1,0 +1,108 @@
+"""A SpeechCLIP model in training, as Lightning wants it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.speechclip import SpeechClip
+from training.published.gather import world
+from training.published.in_training import add_aim, add_dropout
+from training.published.lightning import LightningModule
+from training.published.objective import Heard, Objective, hear
+from training.published.order import Position
+from training.published.recipe import Recipe
+from training.published.samples import Batch
+from training.published.schedule import factor
+from training.published.start import frozen_parts, trained
+from training.published.validation import Seen
+
+SELECT_BY = "val_recall_mean_10"
+
+
+class InTraining(LightningModule):
+    """model: from `training.published.start.new_model`; it gets dropout and an aim, which act in training only."""
+
+    def __init__(self, model: SpeechClip, recipe: Recipe) -> None:
+        super().__init__()
+        self.model, self.recipe, self.position = model, recipe, Position()
+        self.objective = Objective(recipe.loss)
+        self.strict_loading = False  # checkpoints are without what is frozen
+        self._seen = Seen()
+        add_dropout(model, recipe.dropout, recipe.cif_dropout)
+        if model.config.cascaded and model.cascaded_branch.cif:
+            scaling = recipe.loss.scaling_steps
+            add_aim(model.cascaded_branch.cif, recipe.loss.frames_per_keyword, lambda: self.global_step < scaling)
+
+    def train(self, mode: bool = True) -> InTraining:
+        """What is frozen stays in evaluation mode."""
+        super().train(mode)
+        for part in frozen_parts(self.model):
+            part.eval()
+        return self
+
+    def configure_optimizers(self) -> Any:
+        settings = self.recipe.optimiser
+        learning = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        adam = torch.optim.Adam(learning, settings.rate, weight_decay=settings.weight_decay)
+        rates = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: factor(step, settings))
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+
+    def parts(self, batch: Batch, together: bool) -> tuple[Heard, Tensor, dict[str, Tensor]]:
+        """What was heard, the images' vectors and the losses."""
+        with torch.no_grad():
+            images = self.model.embed_images(batch.images)
+        each = self.recipe.loss.frames_per_keyword
+        heard = hear(self.model, batch.waves, batch.lengths, self.recipe.semantics, each)
+        return heard, images, self.objective(heard, images, batch.ids, together)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        # So that what is forgotten by chance depends on the number of the batch, and on nothing that went before.
+        torch.manual_seed(_seed(self.recipe.seed, self.position.batches, world()[0]))
+        _, _, losses = self.parts(batch, together=True)
+        self.position.batches += 1
+        self._tell(losses, batch)
+        return losses["loss"]
+
+    def _tell(self, losses: dict[str, Tensor], batch: Batch) -> None:
+        self.log("loss", losses["loss"].detach(), prog_bar=True, batch_size=len(batch.ids))
+        others = {name: value.detach() for name, value in losses.items() if name != "loss"}
+        others["temperature"] = 1 / self.objective.contrastive.temperature.detach().exp()
+        others["unusable"] = torch.tensor(float(len(batch.unusable)))
+        self.log_dict(others, batch_size=len(batch.ids))
+
+    def on_validation_epoch_start(self) -> None:
+        self._seen = Seen()
+
+    def validation_step(self, batch: Batch | None) -> None:
+        if batch is None:
+            return
+        heard, images, losses = self.parts(batch, together=False)
+        self._seen.add(batch.places, batch.ids, heard.vectors[self.model.config.search_branch], images)
+        self.log("val_loss", losses["loss"], on_epoch=True, sync_dist=True, batch_size=len(batch.ids))
+
+    def on_validation_epoch_end(self) -> None:
+        for name, percent in self._seen.recalls().items():
+            self.log(f"val_{name}", percent, prog_bar=f"val_{name}" == SELECT_BY, rank_zero_only=False)
+        self._seen = Seen()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["state_dict"] = trained(self)
+        checkpoint["batches"] = self.position.batches
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.position.batches = checkpoint["batches"]
+
+
+def load_trained(module: nn.Module, state: dict[str, Tensor]) -> None:
+    """What `trained` gave. Raises `ValueError` unless it is exactly that of this module."""
+    if state.keys() != trained(module).keys():
+        raise ValueError("the checkpoint is of another model")
+    module.load_state_dict(state, strict=False)
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

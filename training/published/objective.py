@@ -1,0 +1,71 @@
+"""The loss of every variant (spec section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.config import Branch
+from models.hubert import BatchSemantics
+from models.speechclip import SpeechClip
+from training.losses import MaskedContrastiveLoss
+from training.published.gather import everyones
+from training.published.in_training import aim
+from training.published.recipe import Loss
+
+
+@dataclass(frozen=True)
+class Heard:
+    """vectors: (B, E) by branch; quantity, wanted: (B,) keywords by their sum of weights, and as there should be."""
+
+    vectors: dict[Branch, Tensor]
+    quantity: Tensor | None = None
+    wanted: Tensor | None = None
+
+
+def hear(model: SpeechClip, waves: Tensor, lengths: Tensor, semantics: BatchSemantics, frames_each: int) -> Heard:
+    """(B, N) waves of `lengths` samples -> what every branch of the model makes of them."""
+    frames = model.audio_encoder(waves, lengths, semantics)
+    vectors = dict[Branch, Tensor]()
+    if "parallel" in model.config.branches:
+        vectors["parallel"] = model.embed_whole(frames)
+    if "cascaded" not in model.config.branches:
+        return Heard(vectors)
+    keywords = model.keywords(frames, semantics)
+    vectors["cascaded"] = model.embed_keywords(keywords)
+    if keywords.fired is None:
+        return Heard(vectors)
+    return Heard(vectors, keywords.fired.quantity, aim(frames.lengths, frames_each))
+
+
+class Objective(nn.Module):
+    """The weighted losses of all branches, which share a temperature, and of the number of keywords."""
+
+    def __init__(self, weights: Loss) -> None:
+        super().__init__()
+        self.weights = weights
+        self.contrastive = MaskedContrastiveLoss(weights.temperature, weights.temperature_learnt)
+
+    def forward(self, heard: Heard, images: Tensor, ids: Tensor, together: bool) -> dict[str, Tensor]:
+        """images: (B, E), ids: (B,). The parts, weighted, by name, and their sum, `loss`.
+
+        together: negatives are gathered from all processes
+        """
+        spread = everyones if together else _alone
+        # In half precision, similarities as far apart as 1 / temperature would be too coarse.
+        with torch.autocast(images.device.type, enabled=False):
+            images, ids = spread(images), spread(ids)
+            parts = {
+                f"{branch}_loss": getattr(self.weights, branch) * self.contrastive(spread(vectors), images, ids)
+                for branch, vectors in heard.vectors.items()
+            }
+            if heard.quantity is not None and heard.wanted is not None:
+                parts["quantity_loss"] = self.weights.quantity * F.l1_loss(heard.quantity, heard.wanted)
+        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+
+
+def _alone(rows: Tensor) -> Tensor:
+    return rows

@@ -1,0 +1,180 @@
+"""A training from its recipe to a model folder; after a kill it goes on from the last checkpoint."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from models.folder import save_model
+from models.new_folder import new_folder
+from training.published.card import card
+from training.published.data import Batches, Splits
+from training.published.errors import TrainingError
+from training.published.lightning import Callback, ModelCheckpoint, PossibleUserWarning, TensorBoardLogger, Trainer
+from training.published.module import SELECT_BY, InTraining, load_trained
+from training.published.recipe import Recipe, differences
+from training.published.start import find_start, new_model
+from training.published.vocabulary import vocabulary_of
+
+RECIPE, CHECKPOINTS, MODEL, LAST = "recipe.json", "checkpoints", "model", "last"
+_LOG_EVERY = 8  # steps
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """kind, root: the corpus; out: the folder that everything goes to; pulled: that which holds pulled models."""
+
+    recipe: Recipe
+    kind: str
+    root: Path
+    out: Path
+    pulled: Path
+
+
+def train(training: Training, tell: Tell, progress: bool = True, callbacks: tuple[Callback, ...] = ()) -> Path | None:
+    """The model folder; None in a process that only helps the first one.
+
+    Raises `NotReady` (`RecipeError`, `TrainingError`, `DatasetError`) and `ModelError`.
+    """
+    recipe, out = training.recipe, training.out
+    require_machine(recipe)
+    splits = Splits.open(training.kind, training.root, recipe)
+    start = find_start(recipe.start, training.pulled)
+    vocabulary = vocabulary_of(recipe, start, splits.training)
+    module = InTraining(new_model(recipe, start, vocabulary), recipe)
+    _claim(out, recipe)
+    if splits.missing:
+        tell(f"{splits.missing:,} files are missing or cannot be used; `speechclip data check` lists them")
+    batches = Batches(splits, recipe, start.config.clip.vision, module.position)
+    best = _best(out, recipe)
+    last = out / CHECKPOINTS / f"{LAST}.ckpt"
+    with _quiet():
+        trainer = _trainer(training, batches.an_epoch, [*callbacks, best, *_to_go_on_from(out, recipe)], progress)
+        trainer.fit(module, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
+    if not trainer.is_global_zero:
+        return None
+    _export(module, best, vocabulary, training)
+    return out / MODEL
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Lightning without its advice, its advertisements, and warnings of its own code about itself."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PossibleUserWarning)
+        warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # it goes on from there
+        warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+        yield
+
+
+def require_machine(recipe: Recipe) -> None:
+    """Raises `TrainingError` where the recipe asks for what is not here."""
+    if not torch.cuda.is_available():
+        if recipe.precision == "16-mixed":
+            raise TrainingError("precision=16-mixed needs a GPU; without one it is 32-true or bf16-mixed")
+    elif recipe.devices > torch.cuda.device_count():
+        raise TrainingError(f"devices={recipe.devices}, but there are {torch.cuda.device_count()}")
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    """The folder is of this recipe from now on. Raises `TrainingError` where it is another's, or done."""
+    path = out / RECIPE
+    try:
+        if (out / MODEL).exists():
+            raise TrainingError(f"{out / MODEL} is there already: this training is done")
+        if path.is_file():
+            if other := differences(_recorded(path), recipe):
+                raise TrainingError(f"{out} is the training of another recipe: {', '.join(other)} differ")
+            return
+        out.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def _recorded(path: Path) -> Recipe:
+    try:
+        return Recipe.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise TrainingError(f"{path} is not of a training that could go on; choose another folder") from None
+
+
+def _best(out: Path, recipe: Recipe) -> ModelCheckpoint:
+    name = f"step_{{step}}-{SELECT_BY}_{{{SELECT_BY}:.2f}}"
+    return ModelCheckpoint(
+        out / CHECKPOINTS,
+        name,
+        monitor=SELECT_BY,
+        mode="max",
+        save_top_k=recipe.keep,
+        auto_insert_metric_name=False,
+        save_on_train_epoch_end=False,
+        enable_version_counter=False,
+    )
+
+
+def _to_go_on_from(out: Path, recipe: Recipe) -> list[Callback]:
+    """After every epoch, and every so many steps within one; and the least loss, as the authors keep it."""
+    where: dict[str, Any] = {"dirpath": out / CHECKPOINTS, "enable_version_counter": False}
+    return [
+        ModelCheckpoint(**where, filename="least_loss", monitor="val_loss", save_on_train_epoch_end=False),
+        _WithinEpoch(**where, filename=LAST, every_n_train_steps=recipe.save_every),
+        ModelCheckpoint(**where, filename=LAST, save_on_train_epoch_end=True),
+    ]
+
+
+class _WithinEpoch(ModelCheckpoint):
+    """Only right after a step, as gradients on the way to one are in no checkpoint; and not between the last step of an
+    epoch and its validation, which would not be made up for.
+    """
+
+    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if stepped and not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+
+
+def _trainer(training: Training, an_epoch: int, callbacks: list[Callback], progress: bool) -> Trainer:
+    recipe, on_gpu = training.recipe, torch.cuda.is_available()
+    return Trainer(
+        accelerator="cuda" if on_gpu else "cpu",
+        devices=recipe.devices,
+        strategy="ddp" if recipe.devices > 1 else "auto",
+        sync_batchnorm=on_gpu and recipe.devices > 1,
+        precision=recipe.precision,
+        max_epochs=-1,
+        max_steps=recipe.optimiser.steps,
+        accumulate_grad_batches=recipe.data.accumulate,
+        gradient_clip_val=recipe.optimiser.clip,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=min(_LOG_EVERY, an_epoch),
+        logger=TensorBoardLogger(training.out, name="tensorboard", version=""),
+        callbacks=callbacks,
+        enable_progress_bar=progress,
+        enable_model_summary=False,
+    )
+
+
+def _export(module: InTraining, best: ModelCheckpoint, vocabulary: Sequence[int], training: Training) -> None:
+    if best.best_model_path:
+        checkpoint = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+        load_trained(module, checkpoint["state_dict"])
+    score = None if best.best_model_score is None else float(best.best_model_score)
+    model = module.model.cpu().eval()
+    with new_folder(training.out / MODEL) as folder:
+        save_model(model, folder, vocabulary, card(training.recipe, training.kind, score))

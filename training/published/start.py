@@ -1,0 +1,56 @@
+"""The model before the first step: HuBERT and CLIP as they are, everything else new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from models.errors import ModelFolderError
+from models.folder import ModelFolder, find_model
+from models.registry import is_name
+from models.shelf import find_pulled
+from models.speechclip import SpeechClip
+from training.published.errors import RecipeError, TrainingError
+from training.published.recipe import Recipe, told
+
+
+def find_start(name_or_path: str, pulled: Path) -> ModelFolder:
+    """A model that was pulled into the folder `pulled`, a shipped one, or a model folder. Raises `TrainingError`."""
+    try:
+        return find_model(str(find_pulled(pulled / "models", name_or_path) or name_or_path))
+    except ModelFolderError as error:
+        hint = f"; fetch it with `speechclip models pull {name_or_path}`" if is_name(name_or_path) else ""
+        raise TrainingError(f"HuBERT and CLIP are to be those of {name_or_path}, but {error}{hint}") from error
+
+
+def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> SpeechClip:
+    """The same for the same recipe, start and vocabulary. Raises `RecipeError` where they do not fit together."""
+    try:
+        config = recipe.model.config(recipe.name, start.config, len(vocabulary))
+    except ValidationError as error:
+        raise RecipeError(f"the recipe {recipe.name} does not fit {recipe.start}: {told(error)}") from None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        model = SpeechClip(config, vocabulary)
+        source = start.load()
+    for part, there in zip(frozen_parts(model), frozen_parts(source), strict=True):
+        part.load_state_dict(there.state_dict())
+        part.requires_grad_(False)
+    if config.cascaded:
+        model.cascaded_branch.keyword_norm.start_at(model.subwords)
+    return model
+
+
+def frozen_parts(model: SpeechClip) -> Sequence[nn.Module]:
+    """What is not trained."""
+    return model.audio_encoder.hubert, model.clip
+
+
+def trained(model: nn.Module) -> dict[str, Tensor]:
+    """All of a state that training changes, by name: not the parameters that are frozen."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
