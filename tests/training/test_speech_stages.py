@@ -83,9 +83,9 @@ def test_listening_makes_the_loss_fall(
     listener: Listener, phonemes: PhonemeLoss, corpus: Corpus, tmp_path: Path
 ) -> None:
     noted = Noted(listening(listener, phonemes))
-    train_speech(tmp_path / "listen.pt", listener, noted, corpus, tiny_recipe(30).listen, SEED)
+    train_speech(tmp_path / "listen.pt", listener, noted, corpus, tiny_recipe(45).listen, SEED)
 
-    assert noted.numbers == list(range(30))
+    assert noted.numbers == list(range(45))
     assert noted.mean(slice(-5, None)) < 0.6 * noted.mean(slice(5))
 
 
