@@ -6,16 +6,12 @@ import os
 from pathlib import Path
 from typing import Literal, cast
 
-import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.shelf import default_data, models_below
+
 MIB = 1024 * 1024
-
-
-def default_data() -> Path:
-    """The user's own data folder, by the platform's custom (``~/.local/share/speechclip-search`` on Linux)."""
-    return platformdirs.user_data_path("speechclip-search", appauthor=False)
 
 
 class Settings(BaseSettings):
@@ -65,4 +61,4 @@ class Settings(BaseSettings):
     @property
     def models(self) -> Path:
         """Folder of pulled models."""
-        return self.data / "models"
+        return models_below(self.data)

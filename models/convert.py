@@ -10,9 +10,10 @@ from pathlib import Path
 
 from models.card import Source, official_card
 from models.errors import CheckpointError, ConversionError
-from models.folder import WEIGHTS, ModelFolder, find_model, find_unsound, write_texts
+from models.folder import ModelFolder, find_model, find_unsound, write_texts
 from models.new_folder import new_folder, require_free_name, require_space
 from models.official import OfficialModel, read_official
+from models.shelf import WEIGHTS
 from models.tensor_file import pieces, write_tensors
 
 OnProgress = Callable[[int, int], None]

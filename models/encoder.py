@@ -74,18 +74,20 @@ class Encoder(Protocol):
 
 
 class SpeechClipEncoder:
-    """`Encoder` by a SpeechCLIP model, on the GPU where there is one."""
+    """`Encoder` by a SpeechCLIP model, on the GPU where there is one.
+
+    network: on `device`, in evaluation mode.
+    """
 
     def __init__(self, folder: ModelFolder, device: str | None = None) -> None:
-        self.config: ModelConfig = folder.config
-        self.name, self.fingerprint, self.dim = folder.config.name, folder.fingerprint, folder.config.embedding_size
-        config = folder.config
+        config: ModelConfig = folder.config
+        self.config = config
+        self.name, self.fingerprint, self.dim = config.name, folder.fingerprint, config.embedding_size
         self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._model: SpeechClip = folder.load().to(self.device).requires_grad_(False)
-        text = folder.config.clip.text
-        self._tokens = Tokenizer(text.vocab_size, text.context_length)
-        self._pixels = ImagePreprocessor(folder.config.clip.vision)
+        self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
+        self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)
+        self._pixels = ImagePreprocessor(config.clip.vision)
         self._slots = SlotReader(folder.vocabulary, self._tokens)
 
     @torch.inference_mode()
@@ -93,7 +95,7 @@ class SpeechClipEncoder:
         self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
     ) -> SpeechEmbeddings:
         branch = self.config.search_branch if branch is None else branch
-        self._model.require(branch)
+        self.network.require(branch)
         return_keywords = return_keywords and "cascaded" in self.branches
         if not waves:
             return SpeechEmbeddings(np.empty((0, self.dim), np.float32), [] if return_keywords else None)
@@ -101,26 +103,26 @@ class SpeechClipEncoder:
         if not self.config.audio.frame_count(shortest):
             raise ValueError(f"an utterance of {shortest} samples is too short for a single frame")
         padded, lengths = pad(waves)
-        frames = self._model.audio_encoder(padded.to(self.device), lengths.to(self.device))
-        heard = self._model.keywords(frames) if return_keywords or branch == "cascaded" else None
+        frames = self.network.audio_encoder(padded.to(self.device), lengths.to(self.device))
+        heard = self.network.keywords(frames) if return_keywords or branch == "cascaded" else None
         if heard is None or branch == "parallel":
-            vectors = self._model.embed_whole(frames)
+            vectors = self.network.embed_whole(frames)
         else:
-            vectors = self._model.embed_keywords(heard)
-        slots = self._slots.read(self._model, frames, heard) if return_keywords and heard is not None else None
+            vectors = self.network.embed_keywords(heard)
+        slots = self._slots.read(self.network, frames, heard) if return_keywords and heard is not None else None
         return SpeechEmbeddings(_numpy(vectors), slots)
 
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         if not images:
             return np.empty((0, self.dim), np.float32)
-        return _numpy(self._model.embed_images(self._pixels(images).to(self.device)))
+        return _numpy(self.network.embed_images(self._pixels(images).to(self.device)))
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dim), np.float32)
-        return _numpy(self._model.embed_texts(self._tokens(texts).to(self.device)))
+        return _numpy(self.network.embed_texts(self._tokens(texts).to(self.device)))
 
     @torch.inference_mode()
     def slot_words(self, texts: Sequence[str]) -> Vectors | None:
@@ -129,7 +131,7 @@ class SpeechClipEncoder:
         tokens = self._tokens(texts)
         places = torch.arange(tokens.shape[1])
         inside = (places > 0) & (places < tokens.argmax(1, keepdim=True))  # the end has the greatest of all ids
-        pieces = unit(self._model.clip.token_embedding.weight[tokens[inside].to(self.device)])
+        pieces = unit(self.network.clip.token_embedding.weight[tokens[inside].to(self.device)])
         rows = inside.nonzero()[:, 0].to(self.device)
         words = torch.zeros(len(texts), pieces.shape[1], device=self.device).index_add(0, rows, pieces)
         return _numpy(unit(words))

@@ -17,11 +17,10 @@ from torch import Tensor
 
 from models.config import ModelConfig
 from models.errors import ModelFolderError
+from models.shelf import CARD, CONFIG, FILES, SHIPPED, VOCABULARY, WEIGHTS, find_pulled, shipped_names
 from models.speechclip import SpeechClip
 from models.tensor_file import write_tensors
 
-CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
-SHIPPED = Path(__file__).parent
 _HASH_CHUNK = 1 << 20
 _IDS = TypeAdapter(list[NonNegativeInt])
 
@@ -63,14 +62,18 @@ class ModelFolder:
         return tensors
 
 
-def find_model(name_or_path: str) -> ModelFolder:
-    """A shipped model by name, or a model folder by path. Raises `ModelFolderError`."""
+def find_model(name_or_path: str, models: Path | None = None) -> ModelFolder:
+    """A model pulled into the folder `models` or a shipped one by name, or a model folder by path.
+
+    Raises `ModelFolderError`.
+    """
     shipped = SHIPPED / name_or_path
     plain = name_or_path.replace("-", "").replace("_", "").isalnum()
     path = shipped if plain and isfile(shipped / CONFIG) else Path(name_or_path)
-    missing = [file for file in (CONFIG, WEIGHTS, VOCABULARY) if not isfile(path / file)]
-    if missing:
-        known = ", ".join(sorted(folder.parent.name for folder in SHIPPED.glob(f"*/{CONFIG}")))
+    if models is not None:
+        path = find_pulled(models, name_or_path) or path
+    if missing := [file for file in FILES if not isfile(path / file)]:
+        known = ", ".join(shipped_names())
         raise ModelFolderError(f"no model {name_or_path!r}: {', '.join(missing)} not found (shipped models: {known})")
     config = _config(path / CONFIG)
     return ModelFolder(path, config, _vocabulary(path / VOCABULARY, config), fingerprint(path))

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from os.path import isfile  # pathlib's raises where a name is too long
 from pathlib import Path
 
+import platformdirs
 from pydantic import ValidationError
 
 from models.config import ModelConfig
 from models.registry import is_name
 
 SHIPPED = Path(__file__).parent
-CONFIG = "config.json"
-CARD = "README.md"
-FILES = (CONFIG, "model.safetensors", "vocabulary.json")
+CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
+FILES = (CONFIG, WEIGHTS, VOCABULARY)
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,16 @@ class Shelved:
     card: str
 
 
+def default_data() -> Path:
+    """The user's own data folder, by the platform's custom (``~/.local/share/speechclip-search`` on Linux)."""
+    return platformdirs.user_data_path("speechclip-search", appauthor=False)
+
+
+def models_below(data: Path) -> Path:
+    """The folder of pulled models in a data folder."""
+    return data / "models"
+
+
 def find_pulled(models: Path, name: str) -> Path | None:
     """The folder of the model called `name` (such as "speechclip/parallel-base-flickr") below the folder `models`.
 
@@ -40,13 +50,17 @@ def find_pulled(models: Path, name: str) -> Path | None:
 
 def find_shipped(name: str) -> Path | None:
     """The folder of the model of that name that ships with the project."""
-    return next((one.path for one in shipped() if one.name == name), None)
+    return SHIPPED / name if name in shipped_names() else None
+
+
+def shipped_names() -> list[str]:
+    return sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
 
 
 def shipped() -> Iterator[Shelved]:
     """The models that ship with the project, by name."""
-    for config in sorted(SHIPPED.glob(f"*/{CONFIG}")):
-        yield _shelved(config.parent.name, config.parent)
+    for name in shipped_names():
+        yield _shelved(name, SHIPPED / name)
 
 
 def pulled(models: Path) -> Iterator[Shelved]:

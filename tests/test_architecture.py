@@ -42,8 +42,8 @@ MACHINE_PATHS = [
     "/ho" + "me/",
     "/opt/" + "wheels",
     "/opt/" + "pypi",
-    "/work/" + "main",
-    "/work/" + "shared",
+    "/wo" + "rk/main",
+    "/wo" + "rk/shared",
 ]
 
 

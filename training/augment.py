@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models import compat
+from models.audio import SAMPLE_RATE
 
 compat.prepare()
 
@@ -18,7 +19,6 @@ import torchaudio.functional as AF  # noqa: E402  the line above makes it import
 
 Wave = NDArray[np.float32]
 
-SAMPLE_RATE = 16_000
 SPEED_RANGE = (0.74, 1.35)
 STRETCH_RANGE = (0.7, 1.9)
 SILENCE_S = 0.25

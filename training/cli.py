@@ -59,10 +59,11 @@ def evaluate(
 
     A run that was cut off goes on where it stopped. Needs no running service, unless it is one that is evaluated.
     """
+    from models.shelf import default_data, models_below
     from training.evaluation.evaluation import Question
 
-    data = data or _default_data()
-    question = Question(kind, root, split, model, url, branch, protocol, limit, batch, data, work)
+    models = models_below(data or default_data())
+    question = Question(kind, root, split, model, url, branch, protocol, limit, batch, models, work)
     _tell(_evaluated(question), as_json, report)
 
 
@@ -97,9 +98,3 @@ def _tell(evaluation: Evaluation, as_json: Path | None, report: Path | None) -> 
 def _refused(reason: str) -> typer.Exit:
     typer.echo(f"Error: {' '.join(reason.split())}", err=True)
     return typer.Exit(1)
-
-
-def _default_data() -> Path:
-    import platformdirs
-
-    return platformdirs.user_data_path("speechclip-search", appauthor=False)

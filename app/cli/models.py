@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from app.cli.terminal import plain, print_facts, print_json, size_of, waiting
 from models.errors import ModelFolderError
+from models.shelf import CARD, WEIGHTS
 
 CARD_LINES = 12
 
@@ -60,7 +61,7 @@ def info(name_or_path: str, as_json: bool) -> None:
 
 def facts_of(name_or_path: str) -> ModelFacts:
     """Read a model folder, without loading its weights. Raises `models.errors.ModelError`."""
-    from models.folder import CARD, WEIGHTS, find_model
+    from models.folder import find_model
 
     folder = find_model(name_or_path)
     weights, card = folder.path / WEIGHTS, folder.path / CARD

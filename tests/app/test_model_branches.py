@@ -85,7 +85,7 @@ def test_a_word_of_one_piece_has_the_score_of_the_piece(model: SpeechClipEncoder
     if (words := model.slot_words(["a", "i"])) is None:
         assert "cascaded" not in model.branches
         return
-    table = model._model.clip.token_embedding.weight.numpy()
+    table = model.network.clip.token_embedding.weight.numpy()
     ids = [model._tokens.encode(text)[0] for text in ("a", "i")]
     assert np.allclose(words, table[ids] / np.linalg.norm(table[ids], axis=1, keepdims=True), atol=1e-6)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from models.audio import SAMPLE_RATE
 from tests.training.fake_voices import Wave, tone
 from training.augment import (
-    SAMPLE_RATE,
     SILENCE_S,
     SPEED_RANGE,
     STRETCH_RANGE,

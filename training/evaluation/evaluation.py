@@ -26,8 +26,8 @@ OFFICIAL_BATCH: Mapping[str, int] = {"parallel": 8, "cascaded": 8, "hybrid": 6, 
 class Question:
     """What is evaluated on what. model: a name or a folder; url: a running service in its place.
 
-    limit: the first so many utterances only; batch: utterances at a time, else what is usual; data: where pulled models
-    are; work: where vectors are kept.
+    limit: the first so many utterances only; batch: utterances at a time, else what is usual; models: where pulled
+    ones are; work: where vectors are kept.
     """
 
     kind: str
@@ -39,7 +39,7 @@ class Question:
     semantics: Semantics
     limit: int | None
     batch: int | None
-    data: Path
+    models: Path
     work: Path
 
 
@@ -98,6 +98,6 @@ def _embedder(question: Question) -> tuple[Embedder, Subwords | None, int]:
         return ServiceEmbedder.at(question.url, question.branch), None, BATCH
     from training.evaluation.local import LocalModel
 
-    model = LocalModel.find(question.model or "nano", question.data)
+    model = LocalModel.find(question.model or "nano", question.models)
     batch = OFFICIAL_BATCH[model.folder.config.branch] if question.semantics == "official" else BATCH
     return model.embedder(question.semantics, question.branch), model.subwords(), batch

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from models.audio import SAMPLE_RATE
 from models.config import Branch
 from models.encoder import Encoder, SpeechClipEncoder, pad
-from models.errors import BranchError
 from models.folder import ModelFolder, find_model
-from models.shelf import find_pulled
 from training.evaluation.embedder import Batch, Semantics, Vectors
 from training.evaluation.files import read_audio, read_image, readable
 from training.evaluation.keywords import Subwords
@@ -34,9 +32,9 @@ class LocalModel:
     folder: ModelFolder
 
     @classmethod
-    def find(cls, name_or_path: str, data: Path) -> LocalModel:
-        """A shipped model, one that was pulled into the folder `data`, or a model folder by its path."""
-        return cls(find_model(str(find_pulled(data / "models", name_or_path) or name_or_path)))
+    def find(cls, name_or_path: str, models: Path) -> LocalModel:
+        """A shipped model, one that was pulled into the folder `models`, or a model folder by its path."""
+        return cls(find_model(name_or_path, models))
 
     @cached_property
     def encoder(self) -> SpeechClipEncoder:
@@ -46,16 +44,16 @@ class LocalModel:
         """What keywords are chosen from; None for a model without slots."""
         if self.folder.config.cascaded is None:
             return None
-        table = self.folder.load().subwords.detach().numpy()
+        table = self.encoder.network.subwords.detach().cpu().numpy()
         return Subwords(np.asarray(self.folder.vocabulary, np.int64), table, self.folder.config.clip.text)
 
     def embedder(self, semantics: Semantics, branch: Branch | None) -> LocalEmbedder:
         """Raises `BranchError`."""
         branch = branch or self.folder.config.search_branch
-        if branch not in self.folder.config.branches:
-            known = " and ".join(self.folder.config.branches)
-            raise BranchError(f"the model {self.folder.config.name} has no {branch} branch (it has: {known})")
-        hear = as_served(self.encoder, branch) if semantics == "service" else as_official(self.folder, branch)
+        self.encoder.network.require(branch)
+        if semantics == "service":
+            return LocalEmbedder(self.encoder, branch, semantics, as_served(self.encoder, branch))
+        hear = as_official(self.encoder, self.folder.vocabulary, branch)
         return LocalEmbedder(self.encoder, branch, semantics, hear)
 
 
@@ -92,22 +90,21 @@ def as_served(encoder: Encoder, branch: Branch) -> Callable[[Waves], Heard]:
     return hear
 
 
-def as_official(folder: ModelFolder, branch: Branch) -> Callable[[Waves], Heard]:
+def as_official(encoder: SpeechClipEncoder, vocabulary: Sequence[int], branch: Branch) -> Callable[[Waves], Heard]:
     """With the authors' batch semantics: what an utterance becomes depends on its batch (spec section 3.4)."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = folder.load().to(device).requires_grad_(False)
+    network = encoder.network
 
     @torch.inference_mode()
     def hear(waves: Waves) -> Heard:
         padded, lengths = pad(waves)
-        frames = network.audio_encoder(padded.to(device), lengths.to(device), "official")
-        heard = network.keywords(frames, "official") if "cascaded" in folder.config.branches else None
+        frames = network.audio_encoder(padded.to(encoder.device), lengths.to(encoder.device), "official")
+        heard = network.keywords(frames, "official") if "cascaded" in encoder.branches else None
         vectors = (
             network.embed_whole(frames) if branch == "parallel" or heard is None else network.embed_keywords(heard)
         )
         if heard is None:
             return vectors.cpu().numpy(), []
         chosen = zip(heard.targets.tolist(), heard.counts.tolist(), strict=True)
-        return vectors.cpu().numpy(), [[folder.vocabulary[row] for row in rows[:count]] for rows, count in chosen]
+        return vectors.cpu().numpy(), [[vocabulary[row] for row in rows[:count]] for rows, count in chosen]
 
     return hear

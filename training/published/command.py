@@ -25,6 +25,7 @@ def train(
     Run again after it was cut off, it goes on from the last checkpoint.
     """
     from models.errors import ModelError
+    from models.shelf import default_data, models_below
     from training.errors import NotReady
     from training.published.recipe import load_recipe
 
@@ -33,7 +34,7 @@ def train(
         _require_lightning()
         from training.published.run import Training, train
 
-        folder = train(Training(told, kind, root, out, pulled or _default_data()), _tell)
+        folder = train(Training(told, kind, root, out, models_below(pulled or default_data())), _tell)
     except (NotReady, ModelError) as error:
         typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from None
@@ -53,9 +54,3 @@ def _require_lightning() -> None:
 
 def _tell(line: str) -> None:
     typer.echo(line, err=True)
-
-
-def _default_data() -> Path:
-    import platformdirs
-
-    return platformdirs.user_data_path("speechclip-search", appauthor=False)

@@ -33,13 +33,13 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Training:
-    """kind, root: the corpus; out: the folder that everything goes to; pulled: that which holds pulled models."""
+    """kind, root: the corpus; out: the folder that everything goes to; models: that of pulled models."""
 
     recipe: Recipe
     kind: str
     root: Path
     out: Path
-    pulled: Path
+    models: Path
 
 
 def train(training: Training, tell: Tell, progress: bool = True, callbacks: tuple[Callback, ...] = ()) -> Path | None:
@@ -50,7 +50,7 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
     recipe, out = training.recipe, training.out
     require_machine(recipe)
     splits = Splits.open(training.kind, training.root, recipe)
-    start = find_start(recipe.start, training.pulled)
+    start = find_start(recipe.start, training.models)
     vocabulary = vocabulary_of(recipe, start, splits.training)
     module = InTraining(new_model(recipe, start, vocabulary), recipe)
     _claim(out, recipe)

@@ -12,16 +12,15 @@ from torch import Tensor, nn
 from models.errors import ModelFolderError
 from models.folder import ModelFolder, find_model
 from models.registry import is_name
-from models.shelf import find_pulled
 from models.speechclip import SpeechClip
 from training.published.errors import RecipeError, TrainingError
 from training.published.recipe import Recipe, told
 
 
-def find_start(name_or_path: str, pulled: Path) -> ModelFolder:
-    """A model that was pulled into the folder `pulled`, a shipped one, or a model folder. Raises `TrainingError`."""
+def find_start(name_or_path: str, models: Path) -> ModelFolder:
+    """A model that was pulled into the folder `models`, a shipped one, or a model folder. Raises `TrainingError`."""
     try:
-        return find_model(str(find_pulled(pulled / "models", name_or_path) or name_or_path))
+        return find_model(name_or_path, models)
     except ModelFolderError as error:
         hint = f"; fetch it with `speechclip models pull {name_or_path}`" if is_name(name_or_path) else ""
         raise TrainingError(f"HuBERT and CLIP are to be those of {name_or_path}, but {error}{hint}") from error

@@ -123,6 +123,6 @@ def test_a_branch_that_the_model_does_not_have_is_refused(tmp_path: Path) -> Non
 def test_a_pulled_model_goes_by_its_name(tmp_path: Path) -> None:
     save_tiny_model(tmp_path / "models" / "somebody" / "tiny")
 
-    assert LocalModel.find("somebody/tiny", tmp_path).folder.config.name == "tiny"
+    assert LocalModel.find("somebody/tiny", tmp_path / "models").folder.config.name == "tiny"
     with pytest.raises(ModelFolderError):
-        LocalModel.find("somebody/else", tmp_path)
+        LocalModel.find("somebody/else", tmp_path / "models")
