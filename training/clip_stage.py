@@ -9,16 +9,15 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from rich.progress import Progress
 from torch import Tensor, nn
 
 from models.clip import Tokenizer, build_clip, unit
-from training.checkpoint import load_stage, save_stage
 from training.drawings import TRAINING, cached_vendor
 from training.lexicon import Lexicon
 from training.losses import contrastive
 from training.optimiser import Optimiser, autocast
 from training.recipe import Recipe
+from training.steps import Losses, StageRun
 
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))
 DEVIATION = torch.tensor((0.26862954, 0.26130258, 0.27577711))
@@ -36,17 +35,12 @@ def train_clip(recipe: Recipe, packages: Path, work: Path, lexicon: Lexicon) -> 
     torch.manual_seed(recipe.seed)
     clip = build_clip(recipe.model.clip, recipe.model.embedding_size)
     optimiser = Optimiser([clip], recipe.clip)
-    step = load_stage(work / "clip.pt", clip, optimiser)
     data = _Drawings(packages, work, lexicon, recipe)
-    with Progress() as progress:
-        bar = progress.add_task("clip", total=recipe.clip.steps, completed=step)
-        for number in range(step, recipe.clip.steps):
-            loss = _loss(clip, data, np.random.default_rng((recipe.seed, number)), recipe.clip.batch)
-            optimiser.step(loss, number)
-            progress.update(bar, advance=1, description=f"clip loss {loss.item():.3f}")
-            if (number + 1) % SAVE_EVERY == 0 or number + 1 == recipe.clip.steps:
-                save_stage(work / "clip.pt", clip, optimiser, number + 1)
-                print(f"clip step {number + 1} loss {loss.item():.3f}", flush=True)
+
+    def losses(number: int) -> Losses:
+        return {"pairs": _loss(clip, data, np.random.default_rng((recipe.seed, number)), recipe.clip.batch)}
+
+    StageRun(work / "clip.pt", clip, optimiser).train(losses, SAVE_EVERY)
     return clip.eval()
 
 

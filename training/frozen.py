@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import Progress, track
+from rich.progress import track
 from torch import Tensor
 
 from models.hubert import Frames
 from training.batches import BatchStream, SpokenCorpus, stream
-from training.checkpoint import load_stage, save_stage
 from training.listener import Listener
 from training.optimiser import Optimiser, autocast
 from training.pairs import PairLoss
 from training.recipe import Stage
+from training.steps import Losses, StageRun
 
-REPORT_EVERY = 1_000
+SAVE_EVERY = 1_000
 
 
 @dataclass(frozen=True)
@@ -61,23 +61,16 @@ def train_head(
 ) -> None:
     """Train the branch and the temperature, or go on from the checkpoint."""
     optimiser = Optimiser([listener.parallel_branch], stage, [listener.scale])
-    first = load_stage(checkpoint, listener, optimiser)
-    order = islice(_order(len(frozen), seed), first, None)
-    total, since = 0.0, first
-    with Progress() as progress:
-        bar = progress.add_task(checkpoint.stem, total=stage.steps, completed=first)
-        for number in range(first, stage.steps):
-            batch, rng = frozen[next(order)], np.random.default_rng((seed, number))
-            with autocast():
-                vectors = listener.embed(batch.frames())
-            loss = pairs(vectors, listener.scale.exp(), batch.phrases, rng)
-            optimiser.step(loss, number)
-            total += loss.item()
-            progress.update(bar, advance=1)
-            if (number + 1) % REPORT_EVERY == 0 or number + 1 == stage.steps:
-                save_stage(checkpoint, listener, optimiser, number + 1)
-                print(f"{checkpoint.stem} {number + 1}: pairs {total / (number + 1 - since):.3f}", flush=True)
-                total, since = 0.0, number + 1
+    run = StageRun(checkpoint, listener, optimiser)
+    order = islice(_order(len(frozen), seed), run.first, None)
+
+    def losses(number: int) -> Losses:
+        batch, rng = frozen[next(order)], np.random.default_rng((seed, number))
+        with autocast():
+            vectors = listener.embed(batch.frames())
+        return {"pairs": pairs(vectors, listener.scale.exp(), batch.phrases, rng)}
+
+    run.train(losses, SAVE_EVERY)
 
 
 def _order(count: int, seed: int) -> Iterator[int]:

@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.progress import Progress
 from torch import nn
 
 from models.clip import Tokenizer, unit
-from training.checkpoint import load_stage, save_stage
 from training.optimiser import Optimiser, autocast
 from training.pairs import PairLoss
 from training.recipe import Recipe
+from training.steps import Losses, StageRun
 
 SAVE_EVERY = 100
 SCALE = 30.0
@@ -40,18 +39,13 @@ def train_text(recipe: Recipe, work: Path, clip: nn.Module, phrases: Sequence[st
     text = recipe.model.clip.text
     tokens = Tokenizer(text.vocab_size, text.context_length)(phrases)
     optimiser = Optimiser(text_tower, recipe.read, own)
-    step = load_stage(work / "read.pt", clip, optimiser)
-    with Progress() as progress:
-        bar = progress.add_task("read", total=recipe.read.steps, completed=step)
-        for number in range(step, recipe.read.steps):
-            rng = np.random.default_rng((recipe.seed, number))
-            chosen = torch.from_numpy(rng.integers(0, len(phrases), recipe.read.batch))
-            with autocast():
-                vectors = unit(clip.encode_text(tokens[chosen]))  # type: ignore[operator]
-                loss = pairs(vectors, torch.tensor(SCALE), chosen, rng)
-            optimiser.step(loss, number)
-            progress.update(bar, advance=1, description=f"read loss {loss.item():.3f}")
-            if (number + 1) % SAVE_EVERY == 0 or number + 1 == recipe.read.steps:
-                save_stage(work / "read.pt", clip, optimiser, number + 1)
-                print(f"read step {number + 1} loss {loss.item():.3f}", flush=True)
+
+    def losses(number: int) -> Losses:
+        rng = np.random.default_rng((recipe.seed, number))
+        chosen = torch.from_numpy(rng.integers(0, len(phrases), recipe.read.batch))
+        with autocast():
+            vectors = unit(clip.encode_text(tokens[chosen]))  # type: ignore[operator]
+            return {"pairs": pairs(vectors, torch.tensor(SCALE), chosen, rng)}
+
+    StageRun(work / "read.pt", clip, optimiser).train(losses, SAVE_EVERY)
     return clip.eval().requires_grad_(False)
