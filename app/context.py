@@ -73,6 +73,8 @@ class RequestContext:
             "ms": round(seconds * 1000, 1),
             "request_id": exchange.request_id,
         }
+        if key := exchange.scope["state"].get("api_key"):
+            fields["key"] = key
         if exchange.code:
             fields["code"] = exchange.code
         access.log(level, "request", extra=fields)

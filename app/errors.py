@@ -28,6 +28,25 @@ class ServiceError(Exception):
         self.retry_after_s = retry_after_s
 
 
+class InvalidKeys(Exception):
+    """The API keys cannot be read: the service does not start."""
+
+
+class Unauthorized(ServiceError):
+    """No API key, or one that is not known."""
+
+
+class Forbidden(ServiceError):
+    """A known API key that may not do this."""
+
+
+class RateLimited(ServiceError):
+    """More requests than the API key may send."""
+
+    def __init__(self, detail: str, retry_after_s: int):
+        super().__init__(detail, retry_after_s=retry_after_s)
+
+
 class Malformed(ServiceError):
     """The request cannot be read at all."""
 
@@ -100,6 +119,9 @@ CLIENT_GONE = ProblemKind(499, "client_gone", "The client went away")
 
 PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     Malformed: ProblemKind(400, "malformed", "The request cannot be read"),
+    Unauthorized: ProblemKind(401, "unauthorized", "An API key is needed"),
+    Forbidden: ProblemKind(403, "forbidden", "The API key is not for this"),
+    RateLimited: ProblemKind(429, "rate_limited", "The API key has sent too many requests"),
     BodyTimeout: ProblemKind(408, "request_timeout", "The body did not arrive in time"),
     BodyTooLarge: ProblemKind(413, "body_too_large", "The body is too large"),
     UnsupportedMedia: ProblemKind(415, "unsupported_media", "This type of content is not read here"),
@@ -215,6 +237,8 @@ def _headers(error: Exception) -> dict[str, str]:
         headers |= error.headers
     if "GET" in (allowed := headers.get("Allow", "")):
         headers["Allow"] = f"{allowed}, HEAD"
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, ServiceError) and error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     return headers

@@ -11,12 +11,15 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from app.access.guard import Guard
+from app.access.keys import read_keys
+from app.access.ports import AdminPort
 from app.context import RequestContext
 from app.errors import PROBLEMS, problem_handler
 from app.limits import BodyLimits
 from app.metrics import Metrics
 from app.openapi import openapi_of
-from app.routes import collections, operations, pages, search
+from app.routes import collections, operations, pages, search, session
 from app.settings import Settings
 from app.startup import OnStep, Startup
 from app.state import State
@@ -63,11 +66,14 @@ def create_app(
         # A redirect would repeat whatever host the request claims.
         redirect_slashes=False,
     )
+    app.state.api_keys = read_keys(settings.api_keys_file, settings.api_keys)
     _add_routes(app)
     for kind in (*PROBLEMS, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, problem_handler)
     # The last one added is the outermost.
     app.add_middleware(BodyLimits, settings=settings, metrics=metrics)
+    app.add_middleware(Guard, keys=app.state.api_keys)
+    app.add_middleware(AdminPort, port=settings.admin_port)
     app.add_middleware(RequestContext, metrics=metrics)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
@@ -95,4 +101,5 @@ def _add_routes(app: FastAPI) -> None:
     for routes in (search.router, collections.router, operations.router):
         app.include_router(routes)
         app.include_router(routes, prefix="/v1", include_in_schema=False)
-    app.include_router(pages.router)
+    for routes in (pages.router, session.router):
+        app.include_router(routes)

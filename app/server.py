@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import signal
 import socket
@@ -51,9 +52,45 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(settings.deadline_s) + STOP_MARGIN_S,
     )
-    _Server(config, on_stop=lambda: drain(app), is_broken=lambda: is_broken(app)).run()
+    _warn_of_strangers(settings)
+    server = _Server(config, on_stop=lambda: drain(app), is_broken=lambda: is_broken(app))
+    server.run(_sockets(settings) if settings.admin_port else None)
     if is_broken(app):
         sys.exit(BROKEN_STATUS)
+
+
+def _warn_of_strangers(settings: Settings) -> None:
+    locked = settings.api_keys or settings.api_keys_file
+    if not locked and not _is_loopback(settings.host):
+        logger.warning(
+            "everybody who reaches this address may search and change everything: set SPEECHCLIP_API_KEYS_FILE",
+            extra={"host": settings.host},
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _sockets(settings: Settings) -> list[socket.socket]:
+    """The two that are listened on where operators have a port of their own."""
+    return [_bound(settings.host, port) for port in (settings.port, settings.admin_port or 0)]
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        logger.error("cannot listen", extra={"host": host, "port": port, "reason": error.strerror or str(error)})
+        sys.exit(BROKEN_STATUS)
+    return bound
 
 
 class _Server(uvicorn.Server):

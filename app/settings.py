@@ -9,6 +9,7 @@ from typing import Literal, cast
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.access.keys import Rules
 from models.shelf import default_data, models_below
 
 MIB = 1024 * 1024
@@ -29,6 +30,11 @@ class Settings(BaseSettings):
         default_factory=lambda: cast(int, os.environ.get("WEB_CONCURRENCY", 1)),
         description="Always 1 (so must be WEB_CONCURRENCY): one process owns the model.",
     )
+    admin_port: int | None = Field(
+        None, ge=1, le=65535, description="Port for /metrics and what needs the scope admin, which port then refuses."
+    )
+    api_keys: Rules = Field(default_factory=dict, description="API keys by name, as JSON: sha256, scopes, rate.")
+    api_keys_file: Path | None = Field(None, description="The same as a TOML file: a table [keys.NAME] for each.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     max_body_bytes: int = Field(10 * MIB, ge=1024, description="Largest request body.")
@@ -53,7 +59,7 @@ class Settings(BaseSettings):
             )
         return workers
 
-    @field_validator("data", "registry")
+    @field_validator("data", "registry", "api_keys_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

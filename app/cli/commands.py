@@ -53,6 +53,8 @@ collections = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Lis
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, fetch, convert or describe models.")
 program.add_typer(collections, name="collections")
 program.add_typer(models, name="models")
+keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make API keys.")
+program.add_typer(keys, name="keys")
 
 # None leaves a setting to its environment variable, SPEECHCLIP_..., and to its default after that.
 Model = Annotated[str | None, typer.Option(help="A shipped or pulled model, or a model folder.")]
@@ -249,3 +251,16 @@ def describe_model(
     from app.cli.models import info
 
     info(chosen_model(settings_of(model=model, data=data)), as_json)
+
+
+@keys.command("new")
+def new_key(
+    name: Annotated[str, typer.Argument(help="What the log calls it.")],
+    scope: Annotated[list[str], typer.Option(help="What it may be used for: search, write or admin; more than once.")],
+    rate: Annotated[str | None, typer.Option(help="The most requests, as in 20/second.")] = None,
+    file: Annotated[Path | None, typer.Option(help="Add it to this file, that of SPEECHCLIP_API_KEYS_FILE.")] = None,
+) -> None:
+    """Make an API key and print it, once; only its hash is kept."""
+    from app.cli.keys import new
+
+    new(name, scope, rate, file)

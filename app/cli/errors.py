@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.errors import InvalidKeys
 from index.errors import CollectionError, CollectionLocked
 from models.errors import AudioError, ImageError, ModelError
 
@@ -10,7 +11,7 @@ class CommandError(Exception):
     """A refusal of the command line itself."""
 
 
-TOLD = (CommandError, CollectionError, AudioError, ImageError, ModelError)
+TOLD = (CommandError, InvalidKeys, CollectionError, AudioError, ImageError, ModelError)
 
 
 def sentence(error: Exception) -> str:

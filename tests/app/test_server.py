@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from app import server
 from app.settings import Settings
 from tests.app.problems import assert_problem
 
@@ -54,8 +55,8 @@ serve(Settings())
 class Process:
     """The service with a fake model; `log` grows while it runs."""
 
-    def __init__(self, data: Path) -> None:
-        environment = {"SPEECHCLIP_DATA": str(data), "SPEECHCLIP_PORT": "0", "PYTHONPATH": str(ROOT)}
+    def __init__(self, data: Path, **more: str) -> None:
+        environment = {"SPEECHCLIP_DATA": str(data), "SPEECHCLIP_PORT": "0", "PYTHONPATH": str(ROOT), **more}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM],
             env={**os.environ, **environment},
@@ -181,3 +182,39 @@ def test_uvicorns_own_variable_for_workers_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setenv("WEB_CONCURRENCY", "4")
     with pytest.raises(ValueError, match="one process owns the model"):
         Settings(data=tmp_path)
+
+
+def test_operators_may_have_a_port_of_their_own(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = Process(tmp_path, SPEECHCLIP_ADMIN_PORT=str(port))
+    try:
+        everybody = re.findall(r"listening url=(\S+)", "".join(process.log))
+        assert f"http://127.0.0.1:{port}" in everybody
+        everybody.remove(f"http://127.0.0.1:{port}")
+        assert httpx2.get(f"http://127.0.0.1:{port}/metrics").status_code == 200
+        assert_problem(httpx2.get(f"{everybody[0]}/metrics"), 404, "not_found")
+        assert httpx2.get(f"{everybody[0]}/info").status_code == 200
+    finally:
+        process.process.terminate()
+        assert process.end() == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({"host": "0.0.0.0"}, True),
+        ({"host": "::"}, True),
+        ({"host": "search.example"}, True),
+        ({"host": "127.0.0.1"}, False),
+        ({"host": "::1"}, False),
+        ({"host": "localhost"}, False),
+        ({"host": "0.0.0.0", "api_keys_file": "keys.toml"}, False),
+    ],
+)
+def test_a_service_that_strangers_can_reach_without_keys_says_so_loudly(
+    settings: dict[str, str], warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    server._warn_of_strangers(Settings.model_validate(settings))
+    assert ("everybody" in caplog.text) == warned
