@@ -23,7 +23,8 @@ SPEED_RANGE = (0.74, 1.35)
 STRETCH_RANGE = (0.7, 1.9)
 SILENCE_S = 0.25
 WINDOW = 512
-MAX_SNR_DB, MIN_SNR_DB = 45.0, 8.0
+MAX_SNR_DB, MIN_SNR_DB = 40.0, 4.0
+ROOM_S = 0.5
 
 
 def augment(wave: Wave, rng: np.random.Generator, babble: Wave | None = None) -> Wave:
@@ -64,14 +65,14 @@ def _surround_with_silence(wave: Wave, rng: np.random.Generator) -> Wave:
 
 
 def _filter(wave: Wave, rng: np.random.Generator) -> Wave:
-    size = 1 << (len(wave) + SAMPLE_RATE // 4 - 1).bit_length()
+    size = 1 << (len(wave) + int(ROOM_S * SAMPLE_RATE) - 1).bit_length()
     spectrum = np.fft.rfft(wave, size)
     frequencies = np.linspace(0, SAMPLE_RATE / 2, len(spectrum), dtype=np.float32)
     if rng.random() < 0.7:
         spectrum *= _equaliser(frequencies, rng)
     if rng.random() < 0.5:
         spectrum *= _band_limits(frequencies, rng)
-    if rng.random() < 0.35:
+    if rng.random() < 0.45:
         spectrum *= np.fft.rfft(_room(rng), size)
     return np.fft.irfft(spectrum, size)[: len(wave)].astype(np.float32)
 
@@ -86,6 +87,8 @@ def _equaliser(frequencies: Wave, rng: np.random.Generator) -> Wave:
 
 def _band_limits(frequencies: Wave, rng: np.random.Generator) -> Wave:
     """Small loudspeakers, telephones, low sampling rates."""
+    if rng.random() < 0.4:
+        return _telephone(frequencies, rng)
     low = rng.uniform(60, 400) if rng.random() < 0.7 else 0.0
     high = rng.choice([3400.0, 3800.0, 4000.0, 5500.0, 7000.0]) if rng.random() < 0.75 else 8000.0
     gain = np.ones_like(frequencies)
@@ -96,12 +99,17 @@ def _band_limits(frequencies: Wave, rng: np.random.Generator) -> Wave:
     return gain
 
 
+def _telephone(frequencies: Wave, rng: np.random.Generator) -> Wave:
+    low, high = rng.uniform(150, 400), rng.uniform(3000, 4000)
+    return ((frequencies > low) & (frequencies < high)).astype(np.float32)
+
+
 def _room(rng: np.random.Generator) -> Wave:
     """An impulse response: the direct sound and an exponentially decaying tail of noise."""
-    decay_s = rng.uniform(0.05, 0.4)
-    time = np.arange(min(int(decay_s * SAMPLE_RATE), SAMPLE_RATE // 4)) / SAMPLE_RATE
+    decay_s = rng.uniform(0.05, 0.7)
+    time = np.arange(int(min(decay_s, ROOM_S) * SAMPLE_RATE)) / SAMPLE_RATE
     tail = rng.standard_normal(len(time)) * np.exp(-6.9 * time / decay_s)
-    tail *= 10 ** (rng.uniform(-12, 2) / 20) / np.sqrt(np.sum(tail**2) + 1e-9)
+    tail *= 10 ** (rng.uniform(-12, 3) / 20) / np.sqrt(np.sum(tail**2) + 1e-9)
     tail[: int(rng.uniform(0.001, 0.01) * SAMPLE_RATE)] = 0
     tail[0] = 1
     return tail.astype(np.float32)
@@ -124,10 +132,11 @@ def _add_noise(wave: Wave, rng: np.random.Generator, babble: Wave | None) -> Wav
 
 
 def _coloured_noise(size: int, rng: np.random.Generator) -> Wave:
-    """Noise whose spectrum falls by 0 to 9 dB an octave."""
+    """Noise whose spectrum falls by 0 to 9 dB an octave; often it is white, as that of cheap microphones."""
+    slope = rng.uniform(0, 0.1) if rng.random() < 0.4 else rng.uniform(0, 1.5)
     padded = 1 << (size - 1).bit_length()
     spectrum = np.fft.rfft(rng.standard_normal(padded, dtype=np.float32))
-    spectrum[1:] *= np.arange(1, len(spectrum), dtype=np.float32) ** -rng.uniform(0, 1.5)
+    spectrum[1:] *= np.arange(1, len(spectrum), dtype=np.float32) ** -slope
     spectrum[0] = 0
     return np.fft.irfft(spectrum, padded)[:size].astype(np.float32)
 
