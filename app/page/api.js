@@ -1,5 +1,7 @@
 // The service as the page sees it: every failure is a Problem with a stable code and words for a person.
 
+import { askForKey } from "./key.js";
+
 const MAX_RETRIES = 4;
 const MAX_WAIT_SECONDS = 20;
 
@@ -15,7 +17,9 @@ const WORDS = {
   body_too_large: "This file is too big.",
   malformed: "The service could not make sense of this. The file may be damaged.",
   invalid_parameter: "The service does not accept this question.",
-  unauthorized: "The service asks for permission first.",
+  unauthorized: "The service asks for a key first.",
+  forbidden: "Your key is not for this.",
+  rate_limited: "Your key has asked too often. Please wait a moment.",
   collection_not_found: "There is nothing to search in here yet.",
   item_not_found: "This is no longer there.",
   model_mismatch: "This collection was made with another model and has to be indexed again.",
@@ -58,6 +62,7 @@ export async function request(path, options = {}) {
   const body = await readJson(response);
   if (response.ok && body) return body;
   if (response.ok) throw new Problem("unreadable");
+  if (response.status === 401 && await askForKey()) return request(path, options);
   const http = `HTTP ${response.status}`;
   throw new Problem(body?.code ?? http, body?.detail ?? http, retryAfter(response));
 }

@@ -263,7 +263,7 @@ function bindControls() {
   byId("again").addEventListener("click", () => ask(asked));
   byId("dismiss").addEventListener("click", hideProblem);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !byId("viewer").open) giveUp();
+    if (event.key === "Escape" && !document.querySelector("dialog[open]")) giveUp();
   });
 }
 
