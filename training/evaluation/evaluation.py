@@ -14,6 +14,7 @@ from training.evaluation.embedder import Embedder, Semantics
 from training.evaluation.embedding import Embedded, embed
 from training.evaluation.errors import EvaluationError
 from training.evaluation.figures import Exchange, speech_and_images, speech_and_texts
+from training.evaluation.heard import Listen
 from training.evaluation.keywords import KeywordRates, Subwords, keyword_rates
 from training.evaluation.published import Published, published_row
 
@@ -45,7 +46,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that came out. whole: all of the split was asked for."""
+    """Everything that came out. whole: all of the split was asked for; listen: what the slots of a model hear."""
 
     kind: str
     dataset: Dataset
@@ -59,6 +60,7 @@ class Evaluation:
     texts: Sequence[Exchange]
     keywords: KeywordRates | None
     published: Published | None
+    listen: Listen | None = None
 
 
 def evaluate(question: Question, advance: Advance) -> Evaluation:
@@ -66,8 +68,9 @@ def evaluate(question: Question, advance: Advance) -> Evaluation:
     if question.url is not None and (question.model is not None or question.semantics == "official"):
         raise EvaluationError("a service by --url has its own model, and its own way to make batches of queries")
     dataset = _first(open_dataset(question.kind, question.root, question.split), question.limit)
-    embedder, subwords, batch = _embedder(question)
-    embedded = embed(dataset, embedder, question.work, question.batch or batch, advance)
+    asked = _asked(question)
+    embedder, subwords = asked.embedder, asked.subwords
+    embedded = embed(dataset, embedder, question.work, question.batch or asked.batch, advance)
     advance("counting", 0, 1)
     whole = question.limit is None
     return Evaluation(
@@ -83,6 +86,7 @@ def evaluate(question: Question, advance: Advance) -> Evaluation:
         speech_and_texts(embedded),
         None if subwords is None else keyword_rates(embedded, subwords),
         published_row(embedder.name, question.kind, dataset.split, whole),
+        asked.listen,
     )
 
 
@@ -90,14 +94,24 @@ def _first(dataset: Dataset, limit: int | None) -> Dataset:
     return dataset if limit is None else replace(dataset, pairs=dataset.pairs[:limit])
 
 
-def _embedder(question: Question) -> tuple[Embedder, Subwords | None, int]:
-    """Who is evaluated, what its keywords are chosen from, and the usual size of a batch."""
+@dataclass(frozen=True)
+class _Asked:
+    """Who is evaluated, what its keywords are chosen from, the usual size of a batch, and what its slots hear."""
+
+    embedder: Embedder
+    subwords: Subwords | None
+    batch: int
+    listen: Listen | None
+
+
+def _asked(question: Question) -> _Asked:
     if question.url is not None:
         from training.evaluation.service import ServiceEmbedder
 
-        return ServiceEmbedder.at(question.url, question.branch), None, BATCH
+        return _Asked(ServiceEmbedder.at(question.url, question.branch), None, BATCH, None)
     from training.evaluation.local import LocalModel
 
     model = LocalModel.find(question.model or "nano", question.models)
     batch = OFFICIAL_BATCH[model.folder.config.branch] if question.semantics == "official" else BATCH
-    return model.embedder(question.semantics, question.branch), model.subwords(), batch
+    embedder, subwords = model.embedder(question.semantics, question.branch), model.subwords()
+    return _Asked(embedder, subwords, batch, None if subwords is None else model.listen)

@@ -18,6 +18,7 @@ from models.encoder import Encoder, SpeechClipEncoder, pad
 from models.folder import ModelFolder, find_model
 from training.evaluation.embedder import Batch, Semantics, Vectors
 from training.evaluation.files import read_audio, read_image, readable
+from training.evaluation.heard import Utterance
 from training.evaluation.keywords import Subwords
 
 Waves = Sequence[NDArray[np.float32]]
@@ -46,6 +47,12 @@ class LocalModel:
             return None
         table = self.encoder.network.subwords.detach().cpu().numpy()
         return Subwords(np.asarray(self.folder.vocabulary, np.int64), table, self.folder.config.clip.text)
+
+    def listen(self, file: bytes) -> Utterance:
+        """What the slots of a model that has some hear, as the service runs it. Raises `AudioError`."""
+        wave = read_audio(file)
+        (slots,) = self.encoder.embed_speech([wave], return_keywords=True).keywords or [[]]
+        return Utterance(wave, slots)
 
     def embedder(self, semantics: Semantics, branch: Branch | None) -> LocalEmbedder:
         """Raises `BranchError`."""

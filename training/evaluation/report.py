@@ -1,9 +1,10 @@
-"""A report for people: tables, recall curves and what was confused, as Markdown and as one page of HTML."""
+"""A report for people: tables, recall curves, keywords and what was confused, as Markdown and as one page of HTML."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -11,9 +12,18 @@ from training.evaluation.blocks import Block, Heading, Line, Table, to_html, to_
 from training.evaluation.confusions import Confusion, confusions
 from training.evaluation.curves import Curve, recall_curves
 from training.evaluation.evaluation import Evaluation
+from training.evaluation.heard import some
+from training.evaluation.keyword_pictures import keyword_pictures
 from training.evaluation.tables import tables
 
-MARKDOWN, PAGE, FIGURE = "report.md", "report.html", "recall.svg"
+MARKDOWN, PAGE, FIGURE, KEYWORDS = "report.md", "report.html", "recall.svg", "keywords.svg"
+ABOUT_KEYWORDS: list[Block] = [
+    Heading("When keywords were heard", 3),
+    Line(
+        "Of some utterances: the waveform, and for every slot the sub-word it is nearest to, with the cosine, and its "
+        "attention over time. Over the waveform is the span that the service tells. A hyphen: the word goes on."
+    ),
+]
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -24,17 +34,40 @@ svg { max-width: 100%; height: auto; }
 
 
 def write_report(evaluation: Evaluation, folder: Path) -> Path:
-    """The folder gets report.md with recall.svg, and report.html, which needs neither. Returns the page."""
-    figure, told = recall_curves(_curves(evaluation)), tables(evaluation)
-    confused = _confused(confusions(evaluation.embedded))
+    """The folder gets report.md with its figures, and report.html, which needs none of them. Returns the page."""
+    told, confused = tables(evaluation), _confused(confusions(evaluation.embedded))
+    curves = _Figure(FIGURE, "How often the right answer is among the nearest k", recall_curves(_curves(evaluation)))
+    parts: list[list[Block] | _Figure] = [told, curves, *_keywords(evaluation), confused]
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / FIGURE, figure)
-    picture = f"![How often the right answer is among the nearest k]({FIGURE})\n"
-    write_text(folder / MARKDOWN, "\n".join((to_markdown(told), picture, to_markdown(confused))))
+    for figure in parts:
+        if isinstance(figure, _Figure):
+            write_text(folder / figure.file, figure.drawing)
+    write_text(folder / MARKDOWN, "\n".join(_in_markdown(part) for part in parts))
     title = escape(f"{evaluation.model} on {evaluation.dataset.name}, {evaluation.dataset.split}")
-    body = "\n".join((to_html(told), figure, to_html(confused)))
+    body = "\n".join(part.drawing if isinstance(part, _Figure) else to_html(part) for part in parts)
     write_text(folder / PAGE, _page(title, body))
     return folder / PAGE
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """drawing: SVG."""
+
+    file: str
+    about: str
+    drawing: str
+
+
+def _in_markdown(part: list[Block] | _Figure) -> str:
+    return f"![{part.about}]({part.file})\n" if isinstance(part, _Figure) else to_markdown(part)
+
+
+def _keywords(evaluation: Evaluation) -> list[list[Block] | _Figure]:
+    """Nothing for models without slots."""
+    if evaluation.listen is None:
+        return []
+    heard = list(some(evaluation.embedded.pairs, evaluation.listen))
+    return [ABOUT_KEYWORDS, _Figure(KEYWORDS, "Keywords over the waveform", keyword_pictures(heard))]
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,10 @@ def train(
     changes: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings of the recipe to change.")
     ] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Where features are kept, for all trainings that share them; in OUT by default."),
+    ] = None,
     pulled: Annotated[
         Path | None, typer.Option(envvar="SPEECHCLIP_DATA", help="The folder that holds pulled models.")
     ] = None,
@@ -27,14 +31,14 @@ def train(
     from models.errors import ModelError
     from models.shelf import default_data, models_below
     from training.errors import NotReady
-    from training.published.recipe import load_recipe
+    from training.published.recipe_file import load_recipe
 
     try:
         told = load_recipe(recipe, changes or [])
         _require_lightning()
         from training.published.run import Training, train
 
-        folder = train(Training(told, kind, root, out, models_below(pulled or default_data())), _tell)
+        folder = train(Training(told, kind, root, out, models_below(pulled or default_data()), features), _tell)
     except (NotReady, ModelError) as error:
         typer.echo(f"Error: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from None

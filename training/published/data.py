@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from torch.utils.data import DataLoader
 
 from models.clip import ImagePreprocessor
 from models.config import VisionConfig
-from training.datasets import Dataset, open_dataset
+from training.datasets import Dataset, Pair, open_dataset
 from training.published.errors import TrainingError
+from training.published.features.batches import collate_features
+from training.published.features.planned import Features
 from training.published.gather import world
 from training.published.lightning import LightningDataModule
 from training.published.order import InOrder, Position, Shuffled
 from training.published.recipe import Recipe
-from training.published.samples import Samples, collate
+from training.published.samples import FromFiles, Samples, collate
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,12 @@ class Splits:
     @classmethod
     def open(cls, kind: str, root: Path, recipe: Recipe) -> Splits:
         """Raises `DatasetError`, and `TrainingError` where there is too little for a step or a validation."""
-        splits = cls(*(open_dataset(kind, root, split) for split in _names(recipe)))
+        together = recipe.data.train_split
+        names = [together] if isinstance(together, str) else together
+        splits = cls(
+            joined([open_dataset(kind, root, name) for name in names]),
+            open_dataset(kind, root, recipe.data.validation_split),
+        )
         pairs, batch, accumulate = len(splits.training.pairs), recipe.data.batch, recipe.data.accumulate
         if pairs < batch * accumulate:
             raise TrainingError(
@@ -49,16 +57,29 @@ class Splits:
         return sum(len(split.missing) + len(split.unreadable) for split in (self.training, self.validation))
 
 
-def _names(recipe: Recipe) -> tuple[str, str]:
-    return recipe.data.train_split, recipe.data.validation_split
+def joined(parts: Sequence[Dataset]) -> Dataset:
+    """Splits as one. What has the same id in two of them is two images."""
+    if len(parts) == 1:
+        return parts[0]
+    ids = dict[tuple[int, int], int]()
+    pairs = [
+        replace(pair, image_id=ids.setdefault((number, pair.image_id), len(ids)))
+        for number, part in enumerate(parts)
+        for pair in part.pairs
+    ]
+    missing = [name for part in parts for name in part.missing]
+    unreadable = [name for part in parts for name in part.unreadable]
+    return Dataset(parts[0].name, " and ".join(part.split for part in parts), pairs, missing, unreadable)
 
 
 class Batches(LightningDataModule):
-    """position: where training stands, from where it goes on."""
+    """position: where training stands, from where it goes on; features: they are trained from, not the files."""
 
-    def __init__(self, splits: Splits, recipe: Recipe, vision: VisionConfig, position: Position) -> None:
+    def __init__(
+        self, splits: Splits, recipe: Recipe, vision: VisionConfig, position: Position, features: Features | None
+    ) -> None:
         super().__init__()
-        self._splits, self._recipe, self._position = splits, recipe, position
+        self._splits, self._recipe, self._position, self._features = splits, recipe, position, features
         self._pixels = ImagePreprocessor(vision)
 
     @property
@@ -68,19 +89,27 @@ class Batches(LightningDataModule):
     def train_dataloader(self) -> DataLoader[Any]:
         pairs, data, seed = self._splits.training.pairs, self._recipe.data, self._recipe.seed
         order = Shuffled(len(pairs), data.batch, seed, self._position, *world())
-        return self._loader(Samples(pairs, self._pixels, data.most_samples, seed), order)
+        files = FromFiles(pairs, self._pixels, data.most_samples, seed)
+        load = files if self._features is None else self._features.training
+        return self._loader(Samples[Any](load, _ids(pairs), replaced=True), order)
 
     def val_dataloader(self) -> DataLoader[Any]:
         pairs, data = self._splits.validation.pairs, self._recipe.data
         order = InOrder(len(pairs), data.validation_batch, *world())
-        return self._loader(Samples(pairs, self._pixels, None, self._recipe.seed), order)
+        files = FromFiles(pairs, self._pixels, None, self._recipe.seed)
+        load = files if self._features is None else self._features.validation
+        return self._loader(Samples[Any](load, _ids(pairs), replaced=False), order)
 
-    def _loader(self, samples: Samples, order: Shuffled | InOrder) -> DataLoader[Any]:
+    def _loader(self, samples: Samples[Any], order: Shuffled | InOrder) -> DataLoader[Any]:
         loader: DataLoader[Any] = DataLoader(
             samples,
             batch_sampler=order,
             num_workers=self._recipe.data.workers,
-            collate_fn=collate,
+            collate_fn=collate if self._features is None else collate_features,
             persistent_workers=self._recipe.data.workers > 0,
         )
         return loader
+
+
+def _ids(pairs: Sequence[Pair]) -> list[int]:
+    return [pair.image_id for pair in pairs]

@@ -35,6 +35,17 @@ def add_dropout(model: SpeechClip, rate: float, cif_rate: float) -> None:
         _before(branch.cif.weight_proj, cif_rate)
 
 
+def add_hubert_dropout(model: SpeechClip, rate: float) -> None:
+    """Where HuBERT base has dropout in training mode, once for a model (spec sections 3.2 and 7): after the projection,
+    before the first layer, of attention weights, and of what attention and the feed-forward network add.
+    """
+    hubert: Any = model.audio_encoder.hubert
+    hubert.feature_projection.dropout.p = rate
+    _after(hubert.encoder.layer_norm, rate)
+    for layer in hubert.encoder.layers:
+        layer.attention.dropout = layer.dropout.p = layer.feed_forward.output_dropout.p = rate
+
+
 def add_aim(cif: Cif, frames_per_keyword: int, is_scaled: Callable[[], bool]) -> None:
     """In training, `cif` is told how many keywords there should be, and to make it as many while `is_scaled`."""
 

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.hubert import Frames
 from models.speechclip import SpeechClip
+from training.published.features.batches import FeatureBatch
 from training.published.gather import world
-from training.published.in_training import add_aim, add_dropout
+from training.published.in_training import add_aim, add_dropout, add_hubert_dropout
 from training.published.lightning import LightningModule
 from training.published.objective import Heard, Objective, hear
 from training.published.order import Position
@@ -33,15 +35,18 @@ class InTraining(LightningModule):
         self.strict_loading = False  # checkpoints are without what is frozen
         self._seen = Seen()
         add_dropout(model, recipe.dropout, recipe.cif_dropout)
+        add_hubert_dropout(model, recipe.hubert_dropout)
         if model.config.cascaded and model.cascaded_branch.cif:
             scaling = recipe.loss.scaling_steps
             add_aim(model.cascaded_branch.cif, recipe.loss.frames_per_keyword, lambda: self.global_step < scaling)
 
     def train(self, mode: bool = True) -> InTraining:
-        """What is frozen stays in evaluation mode."""
+        """What is frozen stays in evaluation mode, but for a HuBERT that is to forget by chance."""
         super().train(mode)
         for part in frozen_parts(self.model):
             part.eval()
+        if self.recipe.hubert_dropout:
+            self.model.audio_encoder.hubert.train(mode)
         return self
 
     def configure_optimizers(self) -> Any:
@@ -51,15 +56,23 @@ class InTraining(LightningModule):
         rates = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: factor(step, settings))
         return {"optimizer": adam, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
-    def parts(self, batch: Batch, together: bool) -> tuple[Heard, Tensor, dict[str, Tensor]]:
+    def parts(self, batch: Batch | FeatureBatch, together: bool) -> tuple[Heard, Tensor, dict[str, Tensor]]:
         """What was heard, the images' vectors and the losses."""
-        with torch.no_grad():
-            images = self.model.embed_images(batch.images)
-        each = self.recipe.loss.frames_per_keyword
-        heard = hear(self.model, batch.waves, batch.lengths, self.recipe.semantics, each)
+        frames, images = self._encoded(batch)
+        heard = hear(self.model, frames, self.recipe.semantics, self.recipe.loss.frames_per_keyword)
         return heard, images, self.objective(heard, images, batch.ids, together)
 
-    def training_step(self, batch: Batch) -> Tensor:
+    def _encoded(self, batch: Batch | FeatureBatch) -> tuple[Frames, Tensor]:
+        """By HuBERT and CLIP, now or before."""
+        encoder = self.model.audio_encoder
+        if isinstance(batch, FeatureBatch):
+            states = [layer.float() for layer in batch.states]
+            return Frames(states, encoder.mix(states), batch.lengths), batch.vectors
+        with torch.no_grad():
+            images = self.model.embed_images(batch.images)
+        return encoder(batch.waves, batch.lengths, self.recipe.semantics), images
+
+    def training_step(self, batch: Batch | FeatureBatch) -> Tensor:
         # So that what is forgotten by chance depends on the number of the batch, and on nothing that went before.
         torch.manual_seed(_seed(self.recipe.seed, self.position.batches, world()[0]))
         _, _, losses = self.parts(batch, together=True)
@@ -67,7 +80,7 @@ class InTraining(LightningModule):
         self._tell(losses, batch)
         return losses["loss"]
 
-    def _tell(self, losses: dict[str, Tensor], batch: Batch) -> None:
+    def _tell(self, losses: dict[str, Tensor], batch: Batch | FeatureBatch) -> None:
         self.log("loss", losses["loss"].detach(), prog_bar=True, batch_size=len(batch.ids))
         others = {name: value.detach() for name, value in losses.items() if name != "loss"}
         others["temperature"] = 1 / self.objective.contrastive.temperature.detach().exp()
@@ -77,7 +90,7 @@ class InTraining(LightningModule):
     def on_validation_epoch_start(self) -> None:
         self._seen = Seen()
 
-    def validation_step(self, batch: Batch | None) -> None:
+    def validation_step(self, batch: Batch | FeatureBatch | None) -> None:
         if batch is None:
             return
         heard, images, losses = self.parts(batch, together=False)

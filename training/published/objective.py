@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import Branch
-from models.hubert import BatchSemantics
+from models.hubert import BatchSemantics, Frames
 from models.speechclip import SpeechClip
 from training.losses import MaskedContrastiveLoss
 from training.published.gather import everyones
@@ -26,9 +26,8 @@ class Heard:
     wanted: Tensor | None = None
 
 
-def hear(model: SpeechClip, waves: Tensor, lengths: Tensor, semantics: BatchSemantics, frames_each: int) -> Heard:
-    """(B, N) waves of `lengths` samples -> what every branch of the model makes of them."""
-    frames = model.audio_encoder(waves, lengths, semantics)
+def hear(model: SpeechClip, frames: Frames, semantics: BatchSemantics, frames_each: int) -> Heard:
+    """What every branch of the model makes of a batch that HuBERT heard with `semantics`."""
     vectors = dict[Branch, Tensor]()
     if "parallel" in model.config.branches:
         vectors["parallel"] = model.embed_whole(frames)

@@ -1,24 +1,19 @@
-"""What a training is told: a TOML file, and `key=value` after it."""
+"""What a training is told."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.config import Branch, CascadedConfig, Kind, ModelConfig, ParallelConfig
-from training.published.errors import RecipeError
-
-RECIPES = Path(__file__).with_name("recipes")
 
 Count = Annotated[int, Field(gt=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+Name = Annotated[str, Field(min_length=1)]
 
 
 class _Section(BaseModel):
@@ -95,14 +90,15 @@ class Data(_Section):
 
     validation_batch: what the authors' was matters, as their batches change the vectors of what is in them
     most_samples: an utterance is cut to so many, at a random place; workers: processes that read, for each device
+    train_split: one, or several that are trained on together
     """
 
     batch: Annotated[int, Field(gt=1)] = 256
     accumulate: Count = 1
     validation_batch: Count
     most_samples: Annotated[int, Field(ge=1_600)] = 102_400
-    train_split: Annotated[str, Field(min_length=1)] = "train"
-    validation_split: Annotated[str, Field(min_length=1)] = "val"
+    train_split: Name | Annotated[tuple[Name, ...], Field(min_length=1)] = "train"
+    validation_split: Name = "val"
     workers: Annotated[int, Field(ge=0, le=64)] = 4
 
 
@@ -111,16 +107,20 @@ class Recipe(_Section):
 
     vocabulary: the sub-words that keywords are chosen from: those of the start, or those of the training captions
     semantics: how padding is treated: as the authors did, or so that no utterance depends on its batch
+    features: whether what HuBERT and CLIP make of the data is computed once and kept, and in what precision
     dropout: in the attention and the projections; cif_dropout: where integrate-and-fire weighs frames
+    hubert_dropout: in HuBERT, which is frozen nevertheless; the authors left it active: 0.1 in HuBERT base
     keep: so many of the best checkpoints; save_every: steps between two checkpoints to go on from
     """
 
-    name: Annotated[str, Field(min_length=1)]
-    start: Annotated[str, Field(min_length=1)]
+    name: Name
+    start: Name
     vocabulary: Literal["start", "captions"] = "start"
     semantics: Literal["official", "independent"] = "official"
+    features: Literal["none", "float16", "bfloat16"] = "none"
     dropout: Share = 0.1
     cif_dropout: Share = 0.5
+    hubert_dropout: Share = 0.0
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 7122
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "16-mixed"
     devices: Count = 1
@@ -142,6 +142,14 @@ class Recipe(_Section):
         return self
 
     @model_validator(mode="after")
+    def _features_stay(self) -> Self:
+        if self.features != "none" and self.semantics == "official":
+            raise ValueError("features needs semantics=independent: with official ones they depend on the batch")
+        if self.features != "none" and self.hubert_dropout:
+            raise ValueError("features needs hubert_dropout=0: with dropout they are others in every step")
+        return self
+
+    @model_validator(mode="after")
     def _losses_fit(self) -> Self:
         has = {"parallel": "cascaded" not in self.model.branch, "cascaded": self.model.branch != "parallel"}
         for branch, there in has.items():
@@ -154,60 +162,12 @@ class Recipe(_Section):
         return self
 
 
-def recipe_names() -> list[str]:
-    """Of the recipes that ship with the project."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
-
-
-def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
-    """A recipe that ships, or a file, with `key=value` or `section.key=value` changed. Raises `RecipeError`."""
-    settings = _settings(name_or_path)
-    for change in changes:
-        _change(settings, change)
-    try:
-        return Recipe.model_validate(settings)
-    except ValidationError as error:
-        raise RecipeError(f"the recipe {name_or_path} cannot be: {told(error)}") from None
-
-
 def told(error: ValidationError) -> str:
     """The first fault, by the name of the setting."""
     fault = error.errors(include_url=False)[0]
     place = ".".join(str(part) for part in fault["loc"])
     reason = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {reason}" if place else reason
-
-
-def _settings(name_or_path: str) -> dict[str, Any]:
-    path = RECIPES / f"{name_or_path}.toml" if name_or_path in recipe_names() else Path(name_or_path)
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(
-            f"the recipe {name_or_path!r} cannot be read ({error.strerror}); there are {', '.join(recipe_names())}"
-        ) from None
-    except ValueError as error:  # no TOML, or not even text
-        raise RecipeError(f"{name_or_path} is no recipe: {error}") from None
-
-
-def _change(settings: dict[str, Any], change: str) -> None:
-    key, equals, value = change.partition("=")
-    *sections, last = key.split(".")
-    if not equals or not all([*sections, last]):
-        raise RecipeError(f"{change!r} is no setting; one is written as key=value or section.key=value")
-    for section in sections:
-        inner = settings.setdefault(section, {})
-        if not isinstance(inner, dict):
-            raise RecipeError(f"{change!r}: {section} has no settings of its own")
-        settings = inner
-    settings[last] = _value(value)
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def differences(one: Recipe, other: Recipe) -> list[str]:

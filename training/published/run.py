@@ -19,13 +19,14 @@ from models.new_folder import new_folder
 from training.published.card import card
 from training.published.data import Batches, Splits
 from training.published.errors import TrainingError
+from training.published.features.planned import Planned
 from training.published.lightning import Callback, ModelCheckpoint, PossibleUserWarning, TensorBoardLogger, Trainer
 from training.published.module import SELECT_BY, InTraining, load_trained
 from training.published.recipe import Recipe, differences
 from training.published.start import find_start, new_model
 from training.published.vocabulary import vocabulary_of
 
-RECIPE, CHECKPOINTS, MODEL, LAST = "recipe.json", "checkpoints", "model", "last"
+RECIPE, CHECKPOINTS, MODEL, LAST, FEATURES = "recipe.json", "checkpoints", "model", "last", "features"
 _LOG_EVERY = 8  # steps
 
 Tell = Callable[[str], None]
@@ -33,13 +34,17 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Training:
-    """kind, root: the corpus; out: the folder that everything goes to; models: that of pulled models."""
+    """kind, root: the corpus; out: the folder that everything goes to; models: that of pulled models.
+
+    features: where they are kept, if the recipe wants any; in `out` by default
+    """
 
     recipe: Recipe
     kind: str
     root: Path
     out: Path
     models: Path
+    features: Path | None = None
 
 
 def train(training: Training, tell: Tell, progress: bool = True, callbacks: tuple[Callback, ...] = ()) -> Path | None:
@@ -53,10 +58,12 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
     start = find_start(recipe.start, training.models)
     vocabulary = vocabulary_of(recipe, start, splits.training)
     module = InTraining(new_model(recipe, start, vocabulary), recipe)
+    planned = _planned(training, module, splits)
     _claim(out, recipe)
     if splits.missing:
         tell(f"{splits.missing:,} files are missing or cannot be used; `speechclip data check` lists them")
-    batches = Batches(splits, recipe, start.config.clip.vision, module.position)
+    features = None if planned is None else planned.carry_out(tell, progress)
+    batches = Batches(splits, recipe, start.config.clip.vision, module.position, features)
     best = _best(out, recipe)
     last = out / CHECKPOINTS / f"{LAST}.ckpt"
     with _quiet():
@@ -66,6 +73,15 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
         return None
     _export(module, best, vocabulary, training)
     return out / MODEL
+
+
+def _planned(training: Training, module: InTraining, splits: Splits) -> Planned | None:
+    """Raises `TrainingError`, before anything is written."""
+    precision, most = training.recipe.features, training.recipe.data.most_samples
+    if precision == "none":
+        return None
+    folder = training.features or training.out / FEATURES
+    return Planned.of(module.model, precision, folder, (splits.training, splits.validation), most)
 
 
 @contextmanager

@@ -32,6 +32,10 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
         config = recipe.model.config(recipe.name, start.config, len(vocabulary))
     except ValidationError as error:
         raise RecipeError(f"the recipe {recipe.name} does not fit {recipe.start}: {told(error)}") from None
+    if recipe.hubert_dropout and config.audio.pre_norm:
+        raise RecipeError(
+            f"hubert_dropout must be 0 with {recipe.start}: like HuBERT large, it was trained without any"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         model = SpeechClip(config, vocabulary)

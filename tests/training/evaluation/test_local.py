@@ -120,6 +120,19 @@ def test_a_branch_that_the_model_does_not_have_is_refused(tmp_path: Path) -> Non
         local(save_tiny_model(tmp_path / "tiny")).embedder("service", "cascaded")
 
 
+def test_a_model_listens_as_it_is_served(folder: Path) -> None:
+    found, (served,) = (
+        local(folder).listen(FILES[1]),
+        load_encoder(str(folder)).embed_speech([WAVES[1]], return_keywords=True).keywords or [[]],
+    )
+
+    np.testing.assert_array_equal(found.wave, WAVES[1])
+    assert [(slot.start, slot.end, slot.subwords) for slot in found.slots] == [
+        (slot.start, slot.end, slot.subwords) for slot in served
+    ]
+    assert len(found.slots) == 4
+
+
 def test_a_pulled_model_goes_by_its_name(tmp_path: Path) -> None:
     save_tiny_model(tmp_path / "models" / "somebody" / "tiny")
 

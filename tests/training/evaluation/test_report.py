@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from tests.fake_encoder import FakeEncoder
+from tests.tiny_model import save_tiny_model
 from tests.training.evaluation.spoken_words import dataset, fake_embedder, pair
 from training.datasets import Pair
 from training.evaluation.blocks import Block, Heading, Items, Line, Table, to_html, to_markdown
@@ -20,6 +21,7 @@ from training.evaluation.curves import Curve, recall_curves
 from training.evaluation.embedding import Embedded, embed
 from training.evaluation.evaluation import Evaluation
 from training.evaluation.figures import speech_and_images, speech_and_texts
+from training.evaluation.local import LocalModel
 from training.evaluation.published import Published
 from training.evaluation.report import write_report
 from training.evaluation.tables import tables
@@ -118,6 +120,19 @@ def test_a_report_is_a_page_of_its_own(tmp_path: Path) -> None:
     assert "](recall.svg)" in told
     assert "What was said, and what was found" in told
     assert len(html) < 20_000
+
+
+def test_a_report_of_a_model_with_slots_shows_when_they_heard_what(tmp_path: Path) -> None:
+    model = LocalModel.find(str(save_tiny_model(tmp_path / "tiny", branch="hybrid+")), tmp_path)
+    pairs = [pair(0, "dog", text="a <dog>"), pair(1, "cat")]
+
+    page = write_report(replace(evaluation(pairs, tmp_path / "work"), listen=model.listen), tmp_path / "report")
+
+    drawn = (page.parent / "keywords.svg").read_text()
+    assert "a &lt;dog&gt;" in drawn
+    assert drawn in page.read_text()
+    assert "](keywords.svg)" in (page.parent / "report.md").read_text()
+    assert drawn.count("<rect") == sum(len(model.listen(one.audio.read()).slots) for one in pairs) > 0
 
 
 def test_a_report_without_mistakes_says_so(tmp_path: Path) -> None:

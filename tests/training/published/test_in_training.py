@@ -12,7 +12,7 @@ from models.config import CifConfig
 from models.heads import TransformerHead
 from models.speechclip import SpeechClip
 from tests.tiny_model import BRANCHES, BranchName, tiny_config, tiny_speechclip
-from training.published.in_training import add_aim, add_dropout, aim
+from training.published.in_training import add_aim, add_dropout, add_hubert_dropout, aim
 from training.published.objective import hear
 
 
@@ -21,7 +21,8 @@ def heard(model: SpeechClip, seed: int = 0) -> list[Tensor]:
     waves = torch.randn(2, 6_000, generator=torch.Generator().manual_seed(1))
     torch.manual_seed(seed)
     with torch.no_grad():
-        found = hear(model, waves, torch.tensor([6_000, 4_000]), "official", 5)
+        frames = model.audio_encoder(waves, torch.tensor([6_000, 4_000]), "official")
+        found = hear(model, frames, "official", 5)
     return list(found.vectors.values())
 
 
@@ -40,6 +41,42 @@ def test_a_model_forgets_in_training_and_never_after(branch: BranchName) -> None
     assert not same(heard(model, 0), heard(model, 1))
     assert same(heard(model, 3), heard(model, 3))
     assert model.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_hubert_forgets_where_the_authors_left_it_to() -> None:
+    """After the projection, before the layers, of attention and of what is added: chance of 1 leaves the residuals."""
+    model = tiny_speechclip()
+    add_hubert_dropout(model, 1.0)
+    hubert, encoder = model.audio_encoder.hubert.train(), model.audio_encoder
+    waves, lengths = torch.randn(1, 6_000, generator=torch.Generator().manual_seed(1)), torch.tensor([6_000])
+    given = list[Tensor]()
+    hubert.encoder.pos_conv_embed.register_forward_hook(lambda _, inside, __: given.append(inside[0]))
+
+    with torch.no_grad():
+        states = encoder(waves, lengths, "official").hidden_states
+        norms = [hubert.encoder.layers[0].layer_norm, hubert.encoder.layers[0].final_layer_norm]
+        assert not given[0].any()
+        assert not states[0].any()
+        # Nothing is added in a layer: its norms alone are left of it.
+        torch.testing.assert_close(states[1], norms[1](norms[0](states[0])))
+
+
+def test_a_hubert_that_forgets_does_so_in_training_alone() -> None:
+    plain, model = tiny_speechclip(), tiny_speechclip()
+    add_hubert_dropout(model, 0.1)
+
+    assert same(heard(model), heard(plain))
+    model.audio_encoder.hubert.train()
+    assert not same(heard(model, 0), heard(model, 1))
+    assert same(heard(model, 3), heard(model, 3))
+
+
+def test_a_hubert_of_rate_nothing_is_as_it_was() -> None:
+    plain, model = tiny_speechclip(), tiny_speechclip()
+    add_hubert_dropout(model, 0.0)
+    model.audio_encoder.hubert.train()
+
+    assert same(heard(model), heard(plain))
 
 
 def test_a_transformer_head_forgets_where_torch_s_own_layer_does() -> None:

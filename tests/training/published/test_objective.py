@@ -58,6 +58,15 @@ def test_what_is_frozen_stays_in_evaluation_mode(start: ModelFolder) -> None:
     assert not any(part.training for part in module.model.clip.modules())
 
 
+def test_hubert_is_in_training_mode_where_it_is_to_forget(start: ModelFolder) -> None:
+    module = InTraining(*fresh(start, "cascaded", hubert_dropout=0.1)).train()
+
+    assert module.model.audio_encoder.hubert.training
+    assert not any(part.training for part in module.model.clip.modules())
+    assert not any(parameter.requires_grad for parameter in module.model.audio_encoder.hubert.parameters())
+    assert not any(part.training for part in module.eval().modules())
+
+
 def test_the_temperature_is_learnt_only_where_it_is_asked_for(start: ModelFolder) -> None:
     module = InTraining(*fresh(start, "parallel", loss__temperature_learnt=False))
 

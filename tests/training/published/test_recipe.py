@@ -9,13 +9,17 @@ import pytest
 from pydantic import ValidationError
 
 from models.config import AudioConfig, ClipConfig, ModelConfig, TextConfig, VisionConfig
+from models.folder import find_model
 from models.registry import PublishedModel, load_registry
 from tests.tiny_model import BranchName
 from tests.training.published.tiny_training import recipe, settings
 from training.published.errors import RecipeError
-from training.published.recipe import RECIPES, Recipe, differences, load_recipe, recipe_names
+from training.published.recipe import Recipe, differences
+from training.published.recipe_file import RECIPES, load_recipe, recipe_names
 
 PUBLISHED = load_registry().models
+NANO = [name for name in recipe_names() if name.startswith("nano-")]
+NAMES = [name for name in recipe_names() if name not in NANO]
 
 BASE = ModelConfig(name="base")
 LARGE = ModelConfig(
@@ -34,11 +38,11 @@ PAIRS_A_STEP = {  # where it is not 256, as the counts of steps of the released 
 
 
 def test_there_is_one_for_every_published_model() -> None:
-    assert {load_recipe(name).start for name in recipe_names()} == set(PUBLISHED)
-    assert {f"{load_recipe(name).start.partition('/')[0]}/{name}" for name in recipe_names()} == set(PUBLISHED)
+    assert {load_recipe(name).start for name in NAMES} == set(PUBLISHED)
+    assert {f"{load_recipe(name).start.partition('/')[0]}/{name}" for name in NAMES} == set(PUBLISHED)
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_it_makes_the_network_that_was_published(name: str) -> None:
     told = load_recipe(name)
     entry: PublishedModel = PUBLISHED[told.start]
@@ -53,7 +57,7 @@ def test_it_makes_the_network_that_was_published(name: str) -> None:
         assert set(config.cascaded.keyword_projection + config.cascaded.parallel_projection) <= {entry.hidden_size}
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", NAMES)
 def test_its_numbers_are_the_published_ones(name: str) -> None:
     told = load_recipe(name)
 
@@ -109,6 +113,10 @@ def test_a_file_is_a_recipe_too(tmp_path: Path) -> None:
         ("optimiser.warmup=50000", "optimiser.warmup must be less than optimiser.steps"),
         ("optimiser.final_rate=1", "optimiser.final_rate must not exceed optimiser.rate"),
         ("devices=3", "data.batch must be a multiple of devices, which are 3"),
+        ("features=float16", "features needs semantics=independent"),
+        ("features=float64", "features: "),
+        ("data.train_split=[]", "data.train_split"),
+        ("hubert_dropout=1", "hubert_dropout: "),
         ("loss.cascaded=1", "loss.cascaded must be 0, as a parallel model has no cascaded branch"),
         ("loss.parallel=0", "the parallel branch would learn nothing"),
         ("model.branch=hybrid", "loss.cascaded must be more than 0"),
@@ -122,6 +130,47 @@ def test_what_cannot_be_is_refused_in_a_sentence(change: str, told: str) -> None
 
     assert told in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_features_are_not_of_a_hubert_that_forgets() -> None:
+    with pytest.raises(RecipeError, match="features needs hubert_dropout=0"):
+        load_recipe("nano-parallel", ["hubert_dropout=0.1"])
+
+
+def test_hubert_keeps_everything_unless_it_is_told_otherwise() -> None:
+    assert {load_recipe(name).hubert_dropout for name in recipe_names()} == {0.0}
+    assert {load_recipe(name).features for name in NAMES} == {"none"}
+
+
+@pytest.mark.parametrize("name", NANO)
+def test_a_recipe_of_nano_fits_nano(name: str) -> None:
+    told, start = load_recipe(name), find_model("nano")
+    config = told.model.config(name, start.config, len(start.vocabulary))
+
+    assert told.name == name
+    assert name.removeprefix("nano-").replace("-plus", "+") == config.branch
+    assert (told.features, told.semantics, told.precision) == ("float16", "independent", "32-true")
+    assert told.optimiser == load_recipe("nano-parallel").optimiser
+    assert config.audio == start.config.audio
+
+
+def test_a_file_that_extends_another_has_only_what_is_different(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('extends = "nano-hybrid"\nseed = 1\n[loss]\nparallel = 0.5\n')
+    (tmp_path / "mine.toml").write_text('extends = "base.toml"\nname = "mine"\n')
+    told = load_recipe(str(tmp_path / "mine.toml"), ["data.batch=32"])
+
+    assert (told.name, told.seed, told.loss.parallel, told.data.batch) == ("mine", 1, 0.5, 32)
+    assert differences(told, load_recipe("nano-hybrid")) == ["data.batch", "loss.parallel", "name", "seed"]
+
+
+def test_a_file_that_extends_itself_is_told(tmp_path: Path) -> None:
+    for name, base in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.toml").write_text(f'extends = "{base}.toml"\n')
+    with pytest.raises(RecipeError, match=r"a.toml: extends must name another recipe, and not this one again"):
+        load_recipe(str(tmp_path / "a.toml"))
+    (tmp_path / "c.toml").write_text("extends = 3\n")
+    with pytest.raises(RecipeError, match="extends must name another recipe"):
+        load_recipe(str(tmp_path / "c.toml"))
 
 
 def test_what_is_no_recipe_is_told(tmp_path: Path) -> None:

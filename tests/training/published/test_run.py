@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ class Killed(Callback):
 
 
 ACCUMULATED = {"data__accumulate": 2, "optimiser__steps": 4}
+FEATURES = {"features": "float16", "semantics": "independent", "data__most_samples": 100_000}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,8 @@ ACCUMULATED = {"data__accumulate": 2, "optimiser__steps": 4}
         (5, False, ACCUMULATED),
         (5, False, {"save_every": 100}),
         (2, False, {"save_every": 100}),
+        (5, False, FEATURES),
+        (4, False, {"hubert_dropout": 0.1}),
     ],
 )
 def test_a_training_that_was_killed_ends_with_the_same_weights(
@@ -133,6 +137,52 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
     for state in ("exp_avg", "exp_avg_sq"):
         moments = [end["optimizer_states"][0]["state"] for end in ends]
         assert different(*({number: one[state] for number, one in all.items()} for all in moments)) == []
+
+
+class NoHubert(Callback):
+    """HuBERT and CLIP's image tower cannot run any more."""
+
+    def on_fit_start(self, trainer: Any, module: Any) -> None:
+        def gone(*_: object) -> None:
+            raise RuntimeError("a frozen network has run")
+
+        module.model.audio_encoder.hubert.feature_projection.register_forward_pre_hook(gone)
+        module.model.clip.visual.register_forward_pre_hook(gone)
+
+
+@pytest.mark.parametrize("branch", BRANCHES)
+def test_from_features_the_heads_are_all_that_runs(
+    branch: BranchName, corpus: Path, start: Path, tmp_path: Path
+) -> None:
+    what = training(corpus, start, tmp_path / "out", branch, optimiser__steps=3, **FEATURES)
+    folder, said = run(replace(what, features=tmp_path / "shared"), NoHubert())
+
+    assert [line.partition(" go ")[0] for line in said] == ["13 utterances and 8 images"]
+    assert load_encoder(str(folder)).embed_speech([np.ones(4_000, np.float32)]).vectors.any()
+    again = replace(what, features=tmp_path / "shared", out=tmp_path / "again")
+    other, said = run(again, NoHubert())
+    assert said == []
+    assert different(weights(folder), weights(other)) == []
+
+
+def test_features_end_nearly_where_files_do(corpus: Path, start: Path, tmp_path: Path) -> None:
+    changes: dict[str, Any] = {**FEATURES, "optimiser__steps": 3}
+    from_features, _ = run(training(corpus, start, tmp_path / "features", "hybrid", **changes))
+    from_files, _ = run(training(corpus, start, tmp_path / "files", "hybrid", **{**changes, "features": "none"}))
+
+    one, other = weights(from_features), weights(from_files)
+    for name in one:  # Adam's first steps are as long for small gradients as for large ones
+        torch.testing.assert_close(one[name].float(), other[name].float(), rtol=0.05, atol=0.03)
+
+
+def test_utterances_that_would_be_cut_are_refused_before_anything_is_written(
+    corpus: Path, start: Path, tmp_path: Path
+) -> None:
+    changes: dict[str, Any] = {**FEATURES, "data__most_samples": 6_000}
+    with pytest.raises(TrainingError, match="would be cut at another place every time"):
+        run(training(corpus, start, tmp_path / "out", **changes))
+
+    assert not (tmp_path / "out").exists()
 
 
 def test_checkpoints_are_without_what_is_frozen(corpus: Path, start: Path, tmp_path: Path) -> None:

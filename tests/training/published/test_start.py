@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.folder import ModelFolder
-from tests.tiny_model import VOCABULARY
+from models.folder import ModelFolder, find_model
+from tests.tiny_model import VOCABULARY, save_tiny_model
 from tests.training.published.tiny_training import fresh, recipe, tiny_start
 from training.published.errors import RecipeError, TrainingError
 from training.published.start import find_start, new_model, trained
@@ -80,3 +80,11 @@ def test_a_start_of_other_sizes_is_refused(start: ModelFolder) -> None:
 def test_a_start_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no model 'nowhere'"):
         find_start("nowhere", tmp_path)
+
+
+def test_a_hubert_that_never_forgot_is_not_made_to(tmp_path: Path) -> None:
+    """HuBERT large has no dropout, and no place for it where HuBERT base has one."""
+    large = find_model(str(save_tiny_model(tmp_path / "large", "large")))
+
+    with pytest.raises(RecipeError, match=r"hubert_dropout must be 0 with .*large"):
+        new_model(recipe(large.path, hubert_dropout=0.1), large, VOCABULARY)

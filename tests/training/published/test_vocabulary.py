@@ -12,19 +12,26 @@ from tests.tiny_model import VOCABULARY
 from tests.training.published.tiny_training import recipe, tiny_start, write_corpus
 from training.datasets import open_dataset
 from training.published.errors import TrainingError
-from training.published.vocabulary import count_subwords, vocabulary_of
+from training.published.vocabulary import count_subwords, in_order, vocabulary_of
 
 TOKENS = Tokenizer()
 
 
 def test_the_most_frequent_come_first_after_those_that_are_no_words() -> None:
-    found = count_subwords(["A dog and a cat .", "a dog", None, ""], TOKENS)
+    found = in_order(count_subwords(["A dog and a cat .", "a dog", None, ""], TOKENS), TOKENS)
 
     assert [found[place] for place in SPECIAL] == [0, 49_406, 49_407]
     words = [TOKENS.decode([found[place]]).strip() for place in (1, *range(4, len(found)))]
     assert words[:2] == ["a", "dog"]
     assert set(words[2:]) == {"and", "cat"}
     assert len(set(found)) == len(found)
+
+
+def test_a_list_in_another_order_is_put_into_that_of_the_published_models() -> None:
+    """Or a keyword could become the start of a text, and one sub-word never a keyword."""
+    assert in_order([0, 49_406, 49_407, 64, 65, 66], TOKENS) == [0, 64, 49_406, 49_407, 65, 66]
+    assert in_order([0, 320, 49_406, 49_407, 530], TOKENS) == [0, 320, 49_406, 49_407, 530]
+    assert in_order([], TOKENS) == [0, 49_406, 49_407]
 
 
 def test_it_is_the_start_s_or_the_captions(tmp_path: Path) -> None:
