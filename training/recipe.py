@@ -31,7 +31,7 @@ class Recipe(BaseModel):
     read: Stage = Stage(steps=600, batch=256, matrix_rate=0.01, rate=1e-3)
     listen: Stage = Stage(steps=1_400, batch=64, matrix_rate=0.02, rate=1.5e-3)
     align: Stage = Stage(steps=5_000, batch=128, matrix_rate=0.02, rate=1e-3)
-    tune: Stage = Stage(steps=7_500, batch=128, matrix_rate=0.012, rate=7e-4, warmup=0.02, thawed=1_400)
+    tune: Stage = Stage(steps=10_000, batch=128, matrix_rate=0.012, rate=7e-4, warmup=0.02, thawed=1_400)
     frozen_batches: int = 500
     model: ModelConfig = ModelConfig(
         name="nano",
