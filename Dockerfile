@@ -17,13 +17,13 @@ COPY pyproject.toml constraints.txt ./
 
 FROM build AS build-cpu
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --torch-backend=cpu --constraint constraints.txt --requirements pyproject.toml --extra cpu
+    uv pip install --torch-backend=cpu --constraint constraints.txt --requirements pyproject.toml --extra cpu --extra milvus
 COPY . .
 RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
 
 FROM build AS build-gpu
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --constraint constraints.txt --requirements pyproject.toml --extra gpu
+    uv pip install --constraint constraints.txt --requirements pyproject.toml --extra gpu --extra milvus
 COPY . .
 RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
 

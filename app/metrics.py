@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
@@ -11,6 +12,16 @@ Stage = Literal["decode", "queue", "encode", "search", "total"]
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Counted(Protocol):
+    """What is told of a collection."""
+
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def version(self) -> int: ...
 
 
 class Metrics:
@@ -40,10 +51,31 @@ class Metrics:
         )
         self.queued = Gauge("speechclip_queued", "Queries waiting for the encoder.", registry=self._registry)
         self.buffered = Gauge("speechclip_buffered_bytes", "Bytes of all bodies held now.", registry=self._registry)
+        self.records = Gauge(
+            "speechclip_collection_records", "Records of a collection.", ["collection"], registry=self._registry
+        )
+        self.versions = Gauge(
+            "speechclip_collection_version",
+            "How many batches have changed a collection.",
+            ["collection"],
+            registry=self._registry,
+        )
+        self.unavailable = Gauge(
+            "speechclip_collections_unavailable", "Collections that cannot be used.", registry=self._registry
+        )
         self.ready = Gauge("speechclip_ready", "1 when queries are answered.", registry=self._registry)
 
     def observe(self, stage: Stage, seconds: float) -> None:
         self.stages.labels(stage).observe(seconds)
+
+    def describe(self, collections: Mapping[str, Counted], unavailable: int) -> None:
+        """Set what is known of the collections, by name; one that is gone is forgotten."""
+        self.records.clear()
+        self.versions.clear()
+        for name, collection in collections.items():
+            self.records.labels(name).set(collection.count)
+            self.versions.labels(name).set(collection.version)
+        self.unavailable.set(unavailable)
 
     def render(self) -> bytes:
         """All values, in Prometheus' text format (CONTENT_TYPE)."""
