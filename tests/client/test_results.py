@@ -1,0 +1,47 @@
+"""Results know all that the service tells, and nothing that it does not."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import BaseModel
+
+from app import schemas
+from speechclip_client import results
+
+PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
+    (results.WeightedInfo, schemas.WeightedInfo),
+    (results.QueryInfo, schemas.QueryInfo),
+    (results.Model, schemas.ModelInfo),
+    (results.CollectionState, schemas.CollectionInfo),
+    (results.Timings, schemas.Timings),
+    (results.Result, schemas.Result),
+    (results.Found, schemas.SearchResponse),
+    (results.Keyword, schemas.Keyword),
+    (results.SlotWord, schemas.SlotWord),
+    (results.SpokenWord, schemas.SpokenWord),
+    (results.Subword, schemas.SlotSubword),
+    (results.Slot, schemas.Slot),
+    (results.FoundKeywords, schemas.KeywordsResponse),
+    (results.Embedding, schemas.EmbedResponse),
+    (results.Collection, schemas.CollectionDetails),
+    (results.Collections, schemas.CollectionsResponse),
+    (results.Item, schemas.Item),
+    (results.ItemsPage, schemas.ItemsPage),
+    (results.Stored, schemas.StoredItems),
+    (results.FullModel, schemas.FullModelInfo),
+    (results.Limits, schemas.Limits),
+    (results.Info, schemas.InfoResponse),
+]
+
+
+@pytest.mark.parametrize(("here", "there"), PAIRS, ids=lambda shape: shape.__name__)
+def test_the_fields_are_those_of_the_service(here: type[BaseModel], there: type[BaseModel]) -> None:
+    assert here.model_fields.keys() == there.model_fields.keys()
+
+
+def test_no_result_is_left_out() -> None:
+    shapes = {one for one in vars(results).values() if isinstance(one, type) and issubclass(one, BaseModel)}
+
+    assert {shape for shape in shapes if shape.__module__ == results.__name__} - {one for one, _ in PAIRS} == {
+        results.Info.__base__
+    }
