@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from index import files
-from index.errors import CollectionDamaged, CollectionError, InvalidRecord, ItemNotFound, ModelMismatch
+from index import files, generations
+from index.batches import Once, Receipt
+from index.builder import Effort, Tell
+from index.derived import Derived
+from index.errors import BuildFailed, CollectionError, InvalidRecipe, InvalidRecord, ItemNotFound, ModelMismatch
+from index.filters import Filter
 from index.locks import FileLock, Gate
-from index.manifest import IndexFile, Kind, Manifest
+from index.manifest import BaseFiles, Built, Kind, Manifest
+from index.media import SCHEME, Media
 from index.ranking import Hit, nearest, ranked
+from index.recipes import RecipeName
 from index.records import Record, Vectors, check_id, check_records, check_vectors
-from index.table import Change, Row, State, Table
-from index.vectors import FaissIndex, VectorIndex
-
-logger = logging.getLogger(__name__)
+from index.renewal import Renewal
+from index.table import Change, Row, Table
+from index.upkeep import Upkeep
+from index.vectors import VectorIndex
 
 Page: TypeAlias = list[Record]  # `Collection.list` hides the builtin's name inside the class
 Hits: TypeAlias = list[list[Hit]]
 
 
-class Collection:
+class Collection(Upkeep):
     """Records of one kind with the unit vectors that one model made of them. Opened by `Store`.
 
     Safe to use from any number of threads. A batch is durable when `add` or `delete` returns, and every reader sees it
@@ -39,19 +44,26 @@ class Collection:
         """Open the collection in a folder; the lock is released by `close`, and by the caller when opening fails."""
         self._folder = folder
         self._lock = lock
+        self._upkeep = threading.Lock()
         self._writing = threading.Lock()
         self._gate = Gate()
+        self._media = Media(folder)
         self._closed = False
         self._index: VectorIndex | None = None
         self._manifest = Manifest.read(folder)
         if fingerprint is not None:
             self.require(fingerprint)
-        self._table = Table(folder, self.dim)
+        self._derived = Derived(folder)
+        self._building = threading.Lock()
+        self._renewal = Renewal(folder.name, self._is_worn, self._renew)
+        self._restored = 0
+        trusted = self._derived.files.trusts(self._manifest.records)
+        self._table = Table(folder, self.dim, self._manifest.records)
         try:
-            self._state = self._table.check()
-            self._index = self._load()
-            if self._index is None:
-                self._rebuild()
+            self._state = self._table.check(trusted)
+            generations.remove_others(folder, self._manifest.records)
+            self._load()
+            self._derived.files.seal(self._manifest)
         except BaseException:
             self._table.close()
             raise
@@ -87,6 +99,16 @@ class Collection:
     def count(self) -> int:
         return self._state.count
 
+    @property
+    def recipe(self) -> RecipeName:
+        """What its index is to be."""
+        return self._manifest.recipe
+
+    @property
+    def built(self) -> Built | None:
+        """What was measured of its index; None where every vector is compared."""
+        return self._manifest.index.built if isinstance(self._manifest.index, BaseFiles) else None
+
     def require(self, fingerprint: str) -> None:
         """Raise `ModelMismatch` unless the vectors were made by this model."""
         if fingerprint != self.fingerprint:
@@ -101,17 +123,48 @@ class Collection:
         Returns the version that holds them. Raises `InvalidRecord`, `InvalidVector` or `ModelMismatch`; nothing of the
         batch is stored then.
         """
+        return self.put(records, vectors).version
+
+    def put(
+        self,
+        records: Sequence[Record],
+        vectors: NDArray[np.float32],
+        media: Mapping[str, bytes] | None = None,
+        once: Once | None = None,
+    ) -> Receipt:
+        """The same, with files that the collection is to keep, by the names that `index.media` gives them.
+
+        A batch that comes `once` is stored once, however often it is sent: then it has the receipt that it had the
+        first time. Raises `BatchKeyReused` for another batch with its key, and `InvalidRecord` also for a record whose
+        uri says that its media is here, and it is not.
+        """
         if len(records) != len(vectors):
             raise InvalidRecord(f"{len(records)} records come with {len(vectors)} vectors")
-        if not records:
-            return self.version
-        checked = check_vectors(vectors, self.dim)
+        checked = check_vectors(vectors, self.dim) if records else np.empty((0, self.dim), np.float32)
         check_records(records)
-        return self._change(lambda: self._table.put(records, checked), checked).state.seq
+        with self._writing:
+            self._check_open()
+            if once is not None and (receipt := self._table.receipt(once)) is not None:
+                return receipt
+            if not records:
+                return Receipt(self.version, self.count, 0, 0)
+            self._keep(media or {}, records)
+            return self._change(lambda: self._table.put(records, checked, once), checked).receipt
+
+    def receipt(self, once: Once) -> Receipt | None:
+        """Of a batch that has been stored already. Raises `BatchKeyReused` where it was another one."""
+        with self._reads():
+            return self._table.receipt(once)
+
+    def media(self, uri: str | None) -> Path | None:
+        """The file that the collection keeps for a record with this uri; None if it keeps none."""
+        return self._media.path(uri)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete records; ids that are not there are passed over. Returns how many were deleted."""
-        return len(self._change(lambda: self._table.remove(ids), np.empty((0, self.dim), np.float32)).gone)
+        with self._writing:
+            self._check_open()
+            return len(self._change(lambda: self._table.remove(ids), np.empty((0, self.dim), np.float32)).gone)
 
     def get(self, id: str) -> Record:
         """Raises `ItemNotFound`."""
@@ -121,16 +174,29 @@ class Collection:
         """The vector (dim,) of a record. Raises `ItemNotFound`."""
         return self._row(id).vector
 
-    def search(self, vectors: NDArray[np.float32], k: int) -> Hits:
+    def fetch(self, ids: Sequence[str]) -> dict[str, tuple[Record, NDArray[np.float32]]]:
+        """Records and their vectors (dim,), of those ids that are there."""
+        with self._reads():
+            rows = [self._table.get(id) for id in ids]
+        return {row.record.id: (row.record, row.vector) for row in rows if row is not None}
+
+    def search(self, vectors: NDArray[np.float32], k: int, where: Filter | None = None) -> Hits:
         """The k nearest records for every query (B, dim), best first, ties by id; fewer when there are fewer.
+
+        Only records for which `where` is true are found, and k of them when there are k.
 
         Raises `ModelMismatch` for vectors of another dimension, `InvalidVector` for any that are not unit vectors.
         """
         if k < 1:
             raise ValueError(f"k is at least 1, not {k}")
         queries = check_vectors(vectors, self.dim)
+        if where is not None:
+            # Out here the scan keeps no writer waiting, and in there its answer is at hand. What fails fails in there.
+            with suppress(CollectionError):
+                self._table.matching(where)
         with self._reads() as index:
-            found = [nearest(index, query, k) for query in queries]
+            among = None if where is None else self._table.matching(where)
+            found = [nearest(index, query, k, among) for query in queries]
             records = self._table.fetch(sorted({row for scores in found for row in scores}))
         return [ranked(scores, records, k) for scores in found]
 
@@ -140,9 +206,32 @@ class Collection:
             self._check_open()
             self._flush()
 
+    def build(self, recipe: RecipeName, recall: float = 0.95, tell: Tell = lambda *_: None) -> None:
+        """Build the index that a recipe says, which finds at least so much of what exact search finds (recall@10).
+
+        Searches and writes go on; the index there is changes over to the new one in one step, and only if that holds
+        what it is to. From then on it is built again, in the background, when much has changed. Raises `InvalidRecipe`,
+        `RecallMissed`, `BuildFailed` or `StorageFailed`; the former index stays then.
+        """
+        if recipe != "Flat":
+            if not self.count:
+                raise InvalidRecipe(f"collection {self.name!r} has no records to build an index of")
+            return self._build(recipe, recall, Effort.full(), tell)
+        with self._building, self._writing:
+            self._check_open()
+            manifest = self._manifest.model_copy(update={"recipe": recipe})
+            self._swap(*self._derived.derive(self._table, manifest, self._state))
+            self._flush()
+
     def close(self) -> None:
-        """Flush, and let others open the collection. Waits for running searches; closing twice is fine."""
-        with self._writing:
+        """Flush, and let others open the collection. Waits for running searches; closing twice is fine.
+
+        An index that is being built is given up.
+        """
+        self._renewal.stop()
+        self._derived.builder.cancel()
+        self._renewal.join()
+        with self._building, self._writing:
             if self._closed:
                 return
             try:
@@ -151,6 +240,7 @@ class Collection:
                 with self._gate.write():
                     self._closed, self._index = True, None
                     self._table.close()
+                    self._derived.files.seal(self._manifest)
                     self._lock.release()
 
     def list(self, limit: int, after: str | None = None) -> Page:
@@ -175,22 +265,28 @@ class Collection:
             raise ItemNotFound(f"collection {self.name!r} has no item {id!r}")
         return row
 
+    def _keep(self, media: Mapping[str, bytes], records: Sequence[Record]) -> None:
+        with files.storage(f"media of {self.name!r} cannot be kept"):
+            self._media.keep(media)
+        for record in records:
+            if record.uri is not None and record.uri.startswith(SCHEME) and self._media.path(record.uri) is None:
+                raise InvalidRecord(f"the uri of {record.id!r} is that of media which collection {self.name!r} lacks")
+
     def _change(self, write: Callable[[], Change], vectors: Vectors) -> Change:
-        with self._writing:
-            self._check_open()
-            change = write()
-            with self._gate.write():
-                # Out of reach while it changes: whatever interrupts us leaves no index rather than a wrong one.
-                index, self._index = self._index, None
-                try:
-                    self._table.commit()
-                except CollectionError:
-                    self._index = index
-                    raise
-                if index is not None:
-                    index.remove(change.gone)
-                    index.add(change.rows, vectors)
-                    self._index, self._state = index, change.state
+        change = write()
+        with self._gate.write():
+            # Out of reach while it changes: whatever interrupts us leaves no index rather than a wrong one.
+            index, self._index = self._index, None
+            try:
+                self._table.commit()
+            except CollectionError:
+                self._index = index
+                raise
+            if index is not None:
+                index.remove(change.gone)
+                index.add(change.rows, vectors)
+                self._index, self._state = index, change.state
+        self._renewal.start()
         return change
 
     @contextmanager
@@ -205,60 +301,46 @@ class Collection:
             with self._writing, self._gate.write():
                 self._check_open()
                 if self._index is None:
-                    self._rebuild()
+                    self._load()
 
     def _check_open(self) -> None:
         if self._closed:
             raise CollectionError(f"collection {self.name!r} is closed")
 
-    def _load(self) -> VectorIndex | None:
-        """The index on disk, if it is whole and of the very state that the records are in."""
-        file = self._manifest.index
-        if file is None or file.seq < self._state.seq:
-            return None
-        if State(file.seq, file.count) != self._state:
-            raise CollectionDamaged(
-                f"the records of {self.name!r} are at version {self._state.seq}, older than its index ({file.seq}): "
-                "they were lost or put back; restore the collection's whole folder from a copy, or delete it"
-            )
-        try:
-            return self._load_file(file)
-        except (OSError, ValueError) as error:
-            logger.warning("collection %s: the index is derived again from the records: %s", self.name, error)
-            self._manifest = self._manifest.model_copy(update={"index": None})
-            return None
-
-    def _load_file(self, file: IndexFile) -> VectorIndex:
-        path = self._folder / file.name
-        if files.sha256(path) != file.sha256:
-            raise ValueError(f"the checksum of {file.name} is wrong")
-        index = FaissIndex.load(path)
-        if (index.dim, index.count) != (self.dim, file.count):
-            raise ValueError(f"{file.name} is the index of another collection")
-        return index
-
-    def _rebuild(self) -> None:
-        index = FaissIndex(self.dim)
-        with closing(self._table.chunks()) as chunks:
-            for rows, vectors in chunks:
-                index.add(rows, vectors)
-        self._index, self._state = index, self._table.state()
+    def _load(self) -> None:
+        state = self._table.state()
+        index, manifest = self._derived.load(self._table, self._manifest, state)
+        if isinstance(manifest.index, BaseFiles) and manifest != self._manifest:
+            manifest.write(self._folder)
+        self._index, self._manifest, self._state = index, manifest, state
+        self._renewal.start()
 
     def _flush(self) -> None:
-        index, written, seq = self._index, self._manifest.index, self._state.seq
-        if index is None or (written is not None and written.seq == seq):
-            return
-        self._table.checkpoint()
-        with files.storage(f"the index of {self.name!r} cannot be written"):
-            path = self._folder / f"index-{seq}.faiss"
-            files.replace(path, index.save)
-            file = IndexFile(seq=seq, count=index.count, sha256=files.sha256(path))
-            manifest = self._manifest.model_copy(update={"index": file})
-            manifest.write(self._folder)
-            self._manifest = manifest
-            self._remove_indexes_but(path)
+        self._manifest = self._derived.flush(self._index, self._table, self._manifest, self._state)
 
-    def _remove_indexes_but(self, kept: Path) -> None:
-        for path in (*self._folder.glob("index-*.faiss"), *self._folder.glob(".*.new")):
-            if path != kept:
-                path.unlink()
+    def _is_worn(self) -> bool:
+        index = self._index
+        return index is not None and self._derived.is_worn(index, self._manifest)
+
+    def _renew(self) -> None:
+        self._build(self._manifest.recipe, self._manifest.recall, Effort.aside(), lambda *_: None)
+
+    def _build(self, recipe: RecipeName, recall: float, effort: Effort, tell: Tell) -> None:
+        with self._building:
+            self._check_open()
+            wanted, restored = self._manifest.model_copy(update={"recipe": recipe, "recall": recall}), self._restored
+            with self._derived.built(wanted, effort, tell) as (base, file), self._writing:
+                self._check_open()
+                if restored != self._restored:
+                    raise BuildFailed("other records were put in the place of those that the index was built of")
+                index = self._derived.caught_up(base, file.seq, self._table, self._state)
+                update = {"recipe": recipe, "recall": recall, "index": file}
+                self._swap(index, self._manifest.model_copy(update=update))
+
+    def _swap(self, index: VectorIndex, manifest: Manifest) -> None:
+        """To another index of the same records, on disk and then in memory."""
+        with files.storage(f"the manifest of {self.name!r} cannot be written"):
+            manifest.write(self._folder)
+        with self._gate.write():
+            self._index, self._manifest = index, manifest
+        self._derived.files.sweep(manifest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from index.errors import StorageFailed
@@ -22,19 +22,30 @@ def storage(what: str) -> Iterator[None]:
 
 def replace(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a new file, then put it in `path`'s place, durably. A kill leaves the old or the new one."""
-    new = path.with_name(f".{path.name}.new")
-    write(new)
-    _sync(new)
-    os.replace(new, path)
+    put(path, write)
     sync_directory(path.parent)
+
+
+def put(path: Path, write: Callable[[Path], object]) -> None:
+    """The same for one of many: its name is durable only when the caller has synchronised the folder."""
+    new = path.with_name(f".{path.name}.new")
+    try:
+        write(new)
+        sync(new)
+        os.replace(new, path)
+    except BaseException:
+        # A disk that is full is not to stay so because of what did not fit.
+        new.unlink(missing_ok=True)
+        raise
 
 
 def sync_directory(path: Path) -> None:
     """Make the names in a folder durable: a rename alone is not."""
-    _sync(path)
+    sync(path)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make what is in a file durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -46,3 +57,12 @@ def sha256(path: Path) -> str:
     """The hex digest of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size(folder: Path) -> int:
+    """The bytes of all files below a folder; what goes away meanwhile does not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from index import files
 from index.errors import CollectionDamaged
+from index.recipes import RecipeName
 
 FILE_NAME = "manifest.json"
 
@@ -23,16 +24,65 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Positive = Annotated[int, Field(ge=1)]
+
+
 class IndexFile(_Part):
     """The index over all records up to sequence number `seq`."""
 
     seq: Annotated[int, Field(ge=0)]
     count: Annotated[int, Field(ge=0)]
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    sha256: Digest
 
     @property
     def name(self) -> str:
         return f"index-{self.seq}.faiss"
+
+
+class Setting(_Part):
+    """How far a search goes."""
+
+    nprobe: Positive | None = None
+    """Lists to read, of an index with lists."""
+    ef: Positive | None = None
+    """Candidates to follow, of a graph."""
+    depth: Positive = 1
+    """Candidates for every record that is asked for; the best of them are found with their full vectors."""
+
+
+class Built(_Part):
+    """An index that finds nearly all of the nearest, with what was measured when it was built."""
+
+    recipe: RecipeName
+    sha256: Digest
+    setting: Setting
+    recall: Annotated[float, Field(ge=0, le=1)]
+    """Recall@10 against exact search."""
+    queries: Positive
+    """How many queries that was measured with."""
+    ms: Annotated[float, Field(ge=0)]
+    """CPU milliseconds of one search."""
+    exact_ms: Annotated[float, Field(ge=0)]
+    """The same for a comparison with every vector."""
+
+
+class BaseFiles(_Part):
+    """All full vectors up to sequence number `seq`, and the index over them once it is built."""
+
+    seq: Annotated[int, Field(ge=0)]
+    count: Positive
+    vectors: Digest
+    """SHA-256 of their file."""
+    built: Built | None = None
+
+    @property
+    def vectors_name(self) -> str:
+        return f"vectors-{self.seq}-{self.vectors[:8]}.f32"
+
+    @property
+    def index_name(self) -> str | None:
+        return None if self.built is None else f"index-{self.seq}-{self.built.sha256[:8]}.faiss"
 
 
 class Manifest(_Part):
@@ -45,8 +95,14 @@ class Manifest(_Part):
     fingerprint: Annotated[str, Field(min_length=1)]
     """SHA-256 of the model that made the vectors, hex."""
     media_root: str | None = None
-    recipe: Literal["Flat"] = "Flat"
-    index: IndexFile | None = None
+    records: Annotated[str, Field(pattern=r"^records(-[0-9]{1,9})?\.sqlite$")] = "records.sqlite"
+    """The file of the records: compacting and restoring write another one, and the manifest changes over to it."""
+    recipe: RecipeName = "Flat"
+    """What the index is to be: `Flat` compares every vector, from memory."""
+    recall: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Recall@10 that an index of any other recipe has to reach."""
+    index: IndexFile | BaseFiles | None = None
+    """A `BaseFiles` where the recipe is not `Flat`."""
 
     def write(self, folder: Path) -> None:
         """Replace the folder's manifest, durably."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from index.records import Record, Vectors
-from index.vectors import VectorIndex
+from index.vectors import Ids, VectorIndex
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,17 @@ class Hit:
     """Cosine in [-1, 1]."""
 
 
-def nearest(index: VectorIndex, query: Vectors, k: int) -> dict[int, float]:
-    """The scores of the k best rows for one query (dim,), and of every other row that ties with the last of them."""
+def nearest(index: VectorIndex, query: Vectors, k: int, among: Ids | None = None) -> dict[int, float]:
+    """The scores of the k best rows for one query (dim,), and of every other row that ties with the last of them.
+
+    `among`, ascending, are the only rows that may be found.
+    """
     wanted = k + 1
     while True:
-        found, rows = index.search(query[np.newaxis], wanted)
+        found, rows = index.search(query[np.newaxis], wanted, among)
         # Unit length holds within a tolerance only; a cosine is never above one.
         scores = np.clip(found[0], -1.0, 1.0)
-        if wanted >= index.count or scores[-1] < scores[k - 1]:
+        if len(scores) < wanted or scores[-1] < scores[k - 1]:
             last = scores[:k].min(initial=1.0)
             return {int(row): float(score) for row, score in zip(rows[0], scores, strict=True) if score >= last}
         wanted *= 2

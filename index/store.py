@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 
-from index import files
+from index import files, generations
 from index.collection import Collection
-from index.errors import CollectionExists, CollectionLocked, CollectionNotFound, InvalidName
+from index.errors import CollectionExists, CollectionLocked, CollectionNotFound
 from index.locks import FileLock
 from index.manifest import Kind, Manifest
+from index.names import NAME, checked
+from index.snapshot import Snapshot
+from index.table import FILE_NAME as RECORDS
 from index.table import Table
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_LEFTOVER = re.compile(rf"\.(?P<name>{_NAME.pattern})\.(new|deleted)")
+_LEFTOVER = re.compile(rf"\.(?P<name>{NAME.pattern})\.(new|deleted)")
 
 
 class Store:
@@ -36,7 +39,7 @@ class Store:
         """The names of all collections, sorted; damaged ones are among them."""
         with files.storage(f"the folder of collections {self._root} cannot be read"):
             names = sorted(path.name for path in self._root.iterdir() if _is_collection(path))
-        return [name for name in names if _NAME.fullmatch(name)]
+        return [name for name in names if NAME.fullmatch(name)]
 
     def create(self, name: str, kind: Kind, dim: int, fingerprint: str, media_root: Path | None = None) -> Collection:
         """Make an empty collection and open it. Raises `CollectionExists`, `CollectionLocked` or `InvalidName`."""
@@ -47,7 +50,7 @@ class Store:
         try:
             with files.storage(f"collection {name!r} cannot be made"):
                 self._require_free(name)
-                self._make(manifest)
+                self._make(manifest, Table.create)
                 return Collection(self._root / name, lock)
         except BaseException:
             lock.release()
@@ -68,6 +71,28 @@ class Store:
             lock.release()
             raise
 
+    def restore(self, snapshot: Snapshot, name: str, replace: bool = False) -> Collection:
+        """Make a collection of a snapshot, under any name, and open it.
+
+        Raises `CollectionExists` unless one of that name, damaged or not, is to be replaced; until it is, in one step,
+        it stays as it was. Raises `CollectionLocked` where it is open: `Collection.restore` is for that.
+        """
+        if not replace:
+            self._require_free(name)
+        lock = self._lock(checked(name))
+        try:
+            with files.storage(f"collection {name!r} cannot be restored"):
+                if not _is_collection(self._root / name):
+                    self._make(snapshot.manifest_for(name, RECORDS), lambda new: snapshot.unpack(new, RECORDS))
+                elif not replace:
+                    self._require_free(name)
+                else:
+                    self._replace(snapshot, name)
+                return Collection(self._root / name, lock)
+        except BaseException:
+            lock.release()
+            raise
+
     def delete(self, name: str) -> None:
         """Delete a collection with all it holds, damaged or not. Raises `CollectionNotFound` or `CollectionLocked`."""
         self._require(name)
@@ -82,21 +107,33 @@ class Store:
         finally:
             lock.release()
 
-    def _make(self, manifest: Manifest) -> None:
+    def close(self) -> None:
+        """Collections are closed one by one; there is nothing else to let go of."""
+
+    def _make(self, manifest: Manifest, fill: Callable[[Path], None]) -> None:
         new = self._root / f".{manifest.name}.new"
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
-        Table.create(new)
+        fill(new)
+        _check(new, manifest)
         manifest.write(new)
         new.rename(self._root / manifest.name)
         files.sync_directory(self._root)
 
+    def _replace(self, snapshot: Snapshot, name: str) -> None:
+        folder = self._root / name
+        with generations.another(folder) as records:
+            snapshot.unpack(folder, records)
+            manifest = snapshot.manifest_for(name, records)
+            _check(folder, manifest)
+            manifest.write(folder)
+
     def _require(self, name: str) -> None:
-        if not _is_collection(self._root / _checked(name)):
+        if not _is_collection(self._root / checked(name)):
             raise CollectionNotFound(f"there is no collection {name!r}")
 
     def _require_free(self, name: str) -> None:
-        if _is_collection(self._root / _checked(name)):
+        if _is_collection(self._root / checked(name)):
             raise CollectionExists(f"there is a collection {name!r} already")
 
     def _lock(self, name: str) -> FileLock:
@@ -112,12 +149,10 @@ class Store:
                     lock.release()
 
 
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise InvalidName(
-            f"{name[:80]!r} is no name for a collection: 1 to 64 of a-z, 0-9, '_' and '-', with a letter or digit first"
-        )
-    return name
+def _check(folder: Path, manifest: Manifest) -> None:
+    with closing(Table(folder, manifest.dim, manifest.records)) as table:
+        table.check()
+        table.uris()
 
 
 def _is_collection(path: Path) -> bool:

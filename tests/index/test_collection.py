@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index import collection as collection_module
+from index import derived
 from index.collection import Collection
 from index.errors import (
     CollectionDamaged,
@@ -312,5 +312,5 @@ def test_a_rebuilt_index_is_reported(
     collection.close()
     (folder(collection, tmp_path) / "index-1.faiss").write_bytes(b"")
     store.open("images").close()
-    assert [(record.name, record.levelname) for record in caplog.records] == [(collection_module.__name__, "WARNING")]
+    assert [(record.name, record.levelname) for record in caplog.records] == [(derived.__name__, "WARNING")]
     assert "index-1.faiss" in caplog.text

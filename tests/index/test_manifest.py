@@ -42,7 +42,9 @@ def test_it_says_all_there_is_to_know_of_the_collection(folder: Path) -> None:
         "dim": 8,
         "fingerprint": "f" * 64,
         "media_root": "/srv/büro",
+        "records": "records.sqlite",
         "recipe": "Flat",
+        "recall": 0.95,
         "index": {"seq": 3, "count": 2, "sha256": "0" * 64},
     }
 

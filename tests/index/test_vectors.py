@@ -58,6 +58,27 @@ def test_more_than_there_is_gives_all_there_is(make: Callable[[int], VectorIndex
     assert [sorted(row) for row in found] == [[0, 10, 20]] * 2
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.5, 1.0])
+def test_among_some_only_these_are_found_with_the_same_scores(
+    make: Callable[[int], VectorIndex], unit_vectors: UnitVectors, share: float
+) -> None:
+    index, queries = filled(make, unit_vectors(200, 16)), unit_vectors(3, 16, seed=1)
+    index.remove(ids(30, 40))
+    chosen = np.flatnonzero(np.random.default_rng(2).random(200) < share) * 10
+    scores, found = index.search(queries, 7, among=np.union1d(chosen, [40, 5, 99_990]))
+    all_scores, everything = index.search(queries, 198)
+    for row in range(3):
+        allowed = np.isin(everything[row], chosen)
+        assert (found[row] == everything[row][allowed][:7]).all()
+        assert (scores[row] == all_scores[row][allowed][:7]).all()
+    assert scores.shape == found.shape == (3, min(7, len(np.setdiff1d(chosen, [30, 40]))))
+
+
+def test_among_nothing_nothing_is_found(make: Callable[[int], VectorIndex], unit_vectors: UnitVectors) -> None:
+    assert filled(make, unit_vectors(3)).search(unit_vectors(2, seed=1), 5, among=ids())[1].shape == (2, 0)
+    assert make(8).search(unit_vectors(2), 5, among=ids(1))[1].shape == (2, 0)
+
+
 def test_removed_vectors_are_found_no_more(make: Callable[[int], VectorIndex], unit_vectors: UnitVectors) -> None:
     index = filled(make, unit_vectors(6))
     index.remove(ids(0, 30, 77))
@@ -108,7 +129,7 @@ def test_what_is_saved_is_loaded(make: type[FaissIndex], unit_vectors: UnitVecto
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"IxM2" + bytes(40)])
-def test_nonsense_is_not_loaded(make: type[VectorIndex], tmp_path: Path, content: bytes) -> None:
+def test_nonsense_is_not_loaded(make: type[FaissIndex], tmp_path: Path, content: bytes) -> None:
     (tmp_path / "index").write_bytes(content)
     with pytest.raises(ValueError, match="not a FAISS index"):
         make.load(tmp_path / "index")

@@ -1,0 +1,117 @@
+"""How near an index comes to exact search, and how far it must look to come near enough."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from index.approximate import Approximate
+from index.base import Base, Finder
+from index.errors import RecallMissed
+from index.manifest import Setting
+from index.matrix import Matrix
+from index.recipes import Recipe, lists_for
+from index.vectors import Ids, Scores
+
+K = 10
+QUERIES = 400
+SEED = 7
+TOLERANCE = 1e-6
+"""Scores nearer than that are a tie: either of two such vectors is a right answer."""
+
+LISTS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+FOLLOWED = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+DEPTHS = {"full": (1,), "half": (2,), "byte": (2, 4), "product": (4, 16, 64)}
+"""By codes: the coarser they are, the more of what they find is to be compared anew."""
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Vectors of the collection as queries, each looking for the others, and the scores of the right answers."""
+
+    places: Ids
+    best: Scores
+    """The K best scores for each, the query itself aside."""
+    exact_ms: float
+    """CPU milliseconds of one exact search."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One setting of an index, tried."""
+
+    setting: Setting
+    recall: float
+    ms: float
+    """CPU milliseconds per query."""
+
+
+def questions(matrix: Matrix, seed: int = SEED, most: int = QUERIES) -> Questions:
+    """Ask exact search."""
+    chance = np.random.default_rng(seed)
+    places = np.sort(chance.permutation(matrix.count)[:most])
+    started = time.thread_time()
+    best = [_others(matrix, place, *matrix.search(matrix.vectors[place], K + 1)) for place in places]
+    return Questions(places, np.array(best, np.float32), _ms(started, len(places)))
+
+
+def measure(index: Any, setting: Setting, matrix: Matrix, asked: Questions) -> Measured:
+    """The share of the right answers that an index finds."""
+    base = Base(matrix, Finder(Approximate(index, setting), setting.depth, 0.0))
+    started = time.thread_time()
+    recall = recall_of(base, asked)
+    return Measured(setting, recall, _ms(started, len(asked.places)))
+
+
+def recall_of(base: Base, asked: Questions) -> float:
+    """The share of the right answers that it finds."""
+    found = [base.search(base.matrix.vectors[place], K + 1) for place in asked.places]
+    scores = np.array([_others(base.matrix, place, *one) for place, one in zip(asked.places, found, strict=True)])
+    return float((scores >= asked.best[:, -1:] - TOLERANCE).mean()) if scores.size else 1.0
+
+
+def tune(
+    index: Any, recipe: Recipe, matrix: Matrix, asked: Questions, recall: float, tell: Callable[[Measured], object]
+) -> Measured:
+    """The quickest setting that reaches a recall. Raises `RecallMissed` when none does."""
+    tried = list[Measured]()
+    for settings in _ladders(recipe, matrix.count):
+        for setting in settings:
+            tried.append(measure(index, setting, matrix, asked))
+            tell(tried[-1])
+            if tried[-1].recall >= recall:
+                break
+    reached = [one for one in tried if one.recall >= recall]
+    if not reached:
+        best = max(tried, key=lambda one: one.recall)
+        raise RecallMissed(
+            f"{recipe.name} reaches a recall@{K} of {best.recall:.3f}, not {recall}, over {matrix.count} vectors: "
+            "ask for less, or for a recipe that keeps more of each vector"
+        )
+    return min(reached, key=lambda one: one.ms)
+
+
+def _ladders(recipe: Recipe, count: int) -> Iterator[Iterable[Setting]]:
+    """Settings from quick to thorough, for each depth."""
+    for depth in DEPTHS[recipe.codes]:
+        if recipe.graph:
+            yield [Setting(ef=ef, depth=depth) for ef in FOLLOWED]
+        elif recipe.lists:
+            every = lists_for(count)
+            yield [Setting(nprobe=nprobe, depth=depth) for nprobe in (*(n for n in LISTS if n < every), every)]
+        else:
+            yield [Setting(depth=depth)]
+
+
+def _others(matrix: Matrix, place: int, scores: Scores, places: Ids) -> Scores:
+    """The K best scores without that of the query itself."""
+    others: Scores = scores[places != place][: min(K, matrix.count - 1)]
+    return others
+
+
+def _ms(started: float, queries: int) -> float:
+    return (time.thread_time() - started) * 1000 / queries
