@@ -15,7 +15,7 @@ from app.engine import Payload, Task
 from app.errors import InvalidParameter
 from app.metrics import Metrics, Stage
 from app.pools import BoundedPool
-from app.requests import MediaQuery, NearestQuery
+from app.requests import AnyQuery, MediaQuery
 from app.schemas import QueryInfo
 from app.state import Loaded, State
 from models.audio import decode
@@ -42,7 +42,8 @@ class Stopwatch:
     seconds: dict[Stage, float] = field(default_factory=dict)
 
     def note(self, stage: Stage, seconds: float) -> None:
-        self.seconds[stage] = seconds
+        """Several times of one stage add up."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
         self.metrics.observe(stage, seconds)
 
     def milliseconds(self) -> dict[str, float]:
@@ -79,7 +80,7 @@ async def embed(
     """
     require_branch(loaded.engine.encoder, query.branch)
     with state.admission.hold():
-        return await _embed(state, loaded, query, watch, keywords)
+        return await embed_admitted(state, loaded, query, watch, keywords)
 
 
 def require_branch(encoder: Encoder, branch: Branch | None) -> None:
@@ -89,7 +90,10 @@ def require_branch(encoder: Encoder, branch: Branch | None) -> None:
         raise BranchError(f"the model {encoder.name!r} has no branch {branch!r}; it has {known}")
 
 
-async def _embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch, keywords: bool) -> Embedded:
+async def embed_admitted(
+    state: State, loaded: Loaded, query: MediaQuery, watch: Stopwatch, keywords: bool = False
+) -> Embedded:
+    """The same for a query that has its place already, and a branch that the model has."""
     if query.audio is not None:
         work = partial(decode, query.audio.data, max_seconds=state.settings.max_seconds)
         wave = await watch.run("decode", state.decoding, work)
@@ -102,14 +106,14 @@ async def _embed(state: State, loaded: Loaded, query: MediaQuery, watch: Stopwat
 
 
 async def find_vector(
-    state: State, loaded: Loaded, query: NearestQuery, target: str, watch: Stopwatch, *, keywords: bool = False
+    state: State, loaded: Loaded, query: AnyQuery, target: str, watch: Stopwatch, *, keywords: bool = False
 ) -> Embedded:
     """The vector to search collection `target` with: the caller's own, a record's, or that of media.
 
     With `keywords` also the keyword slots of audio.
     """
     if query.vector is not None:
-        return Embedded(_unit(query.vector, loaded.engine.encoder.dim), _info("vector"))
+        return Embedded(unit_vector(query.vector, loaded.engine.encoder.dim), _info("vector"))
     if query.id is not None:
         look_up = partial(_stored, loaded, query.collection or target, query.id)
         return Embedded(await state.searching.run(look_up), _info("id"))
@@ -129,7 +133,8 @@ def _stored(loaded: Loaded, collection: str, id: str) -> Vector:
     return source.vector(id)
 
 
-def _unit(numbers: list[float], dim: int) -> Vector:
+def unit_vector(numbers: list[float], dim: int) -> Vector:
+    """Numbers of any length as a unit vector (dim,). Raises `InvalidParameter` for others than `dim`, or all zeros."""
     if len(numbers) != dim:
         raise InvalidParameter(f"vector: has {len(numbers)} numbers, but those of this model have {dim}")
     wide = np.asarray(numbers, dtype=np.float64)

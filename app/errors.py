@@ -28,10 +28,6 @@ class ServiceError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class InvalidKeys(Exception):
-    """The API keys cannot be read: the service does not start."""
-
-
 class Unauthorized(ServiceError):
     """No API key, or one that is not known."""
 
@@ -45,6 +41,14 @@ class RateLimited(ServiceError):
 
     def __init__(self, detail: str, retry_after_s: int):
         super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class HostNotAllowed(ServiceError):
+    """The service was addressed by a name that is not its own: what a page does that makes its name ours."""
+
+
+class ForeignOrigin(ServiceError):
+    """A page of somewhere else asks for a change."""
 
 
 class Malformed(ServiceError):
@@ -65,6 +69,34 @@ class UnsupportedMedia(ServiceError):
 
 class InvalidParameter(ServiceError):
     """Readable, but with a value that makes no sense."""
+
+
+class ItemsRefused(ServiceError):
+    """Items of a batch that cannot be used; what the first one is refused for, the batch is refused for."""
+
+    def __init__(self, detail: str, cause: Exception, errors: Sequence[Mapping[str, object]]):
+        super().__init__(detail, errors=errors)
+        self.cause = cause
+
+
+class NotYours(ServiceError):
+    """The service makes this collection itself, and would make it anew over what is put into it."""
+
+
+class CollectionBusy(ServiceError):
+    """The collection is being opened, perhaps its index derived again; or made, or deleted."""
+
+    def __init__(self, name: str):
+        detail = f"Collection {name[:80]!r} is being opened or changed; try again in a moment."
+        super().__init__(detail, retry_after_s=2)
+
+
+class SnapshotNotFound(ServiceError):
+    """No snapshot of that name."""
+
+
+class ModelNotFound(ServiceError):
+    """Not the model that the service has."""
 
 
 class MediaNotFound(ServiceError):
@@ -122,12 +154,19 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     Unauthorized: ProblemKind(401, "unauthorized", "An API key is needed"),
     Forbidden: ProblemKind(403, "forbidden", "The API key is not for this"),
     RateLimited: ProblemKind(429, "rate_limited", "The API key has sent too many requests"),
+    ForeignOrigin: ProblemKind(403, "foreign_origin", "Pages of other origins change nothing here"),
+    HostNotAllowed: ProblemKind(421, "host_not_allowed", "The service is not called that"),
     BodyTimeout: ProblemKind(408, "request_timeout", "The body did not arrive in time"),
     BodyTooLarge: ProblemKind(413, "body_too_large", "The body is too large"),
     UnsupportedMedia: ProblemKind(415, "unsupported_media", "This type of content is not read here"),
     InvalidParameter: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    ItemsRefused: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
     RequestValidationError: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    ModelNotFound: ProblemKind(404, "model_not_found", "There is no such model here"),
     MediaNotFound: ProblemKind(404, "media_not_found", "There is no file behind this record"),
+    SnapshotNotFound: ProblemKind(404, "snapshot_not_found", "There is no such snapshot"),
+    NotYours: ProblemKind(409, "collection_not_yours", "The service makes this collection itself"),
+    CollectionBusy: ProblemKind(503, "collection_busy", "The collection is being opened or changed"),
     Overloaded: ProblemKind(429, "overloaded", "Too much work at the moment"),
     NotReady: ProblemKind(503, "not_ready", "The service is not ready yet"),
     Draining: ProblemKind(503, "draining", "The service is stopping"),
@@ -144,8 +183,15 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     model_errors.ImageError: ProblemKind(415, "unsupported_media", "The image cannot be read"),
     index_errors.CollectionNotFound: ProblemKind(404, "collection_not_found", "There is no such collection"),
     index_errors.InvalidName: ProblemKind(404, "collection_not_found", "There is no such collection"),
+    index_errors.CollectionExists: ProblemKind(409, "collection_exists", "There is another collection of that name"),
+    index_errors.InvalidFilter: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    index_errors.InvalidRecord: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    index_errors.InvalidVector: ProblemKind(422, "invalid_parameter", "A parameter has an impossible value"),
+    index_errors.BatchKeyReused: ProblemKind(422, "key_reused", "The Idempotency-Key was another batch's"),
+    index_errors.SnapshotDamaged: ProblemKind(422, "snapshot_damaged", "The snapshot is damaged"),
     index_errors.ItemNotFound: ProblemKind(404, "item_not_found", "There is no such item"),
     index_errors.ModelMismatch: ProblemKind(409, "model_mismatch", "The collection was made with another model"),
+    index_errors.NotSupported: ProblemKind(501, "not_supported", "The collection cannot do this"),
     index_errors.CollectionDamaged: ProblemKind(503, "collection_damaged", "The collection is damaged"),
     index_errors.CollectionError: ProblemKind(503, "collection_unavailable", "The collection cannot be used now"),
 }
@@ -163,6 +209,8 @@ def kind_of(error: Exception) -> ProblemKind:
     """The row of the table for `error`; an exception that nobody planned for is an internal mistake."""
     if isinstance(error, HTTPException):
         return framework_kind(error.status_code)
+    if isinstance(error, ItemsRefused):
+        return kind_of(error.cause)
     return next((PROBLEMS[cls] for cls in type(error).__mro__ if cls in PROBLEMS), INTERNAL)
 
 

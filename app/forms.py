@@ -24,25 +24,29 @@ class Part:
     name: str
     is_file: bool
     data: bytearray = field(default_factory=bytearray)
+    file_name: str = ""
+    """What the sender calls the file; empty if it does not say."""
 
 
-async def read_form(request: Request) -> list[Part]:
+async def read_form(request: Request, max_files: int = MAX_FILES) -> list[Part]:
     """The parts of a multipart body, in their order.
 
-    Raises `Malformed` for a body that is none or breaks off, and for more or larger parts than a query has.
+    Raises `Malformed` for a body that is none or breaks off, and for more or larger parts than it may have.
     """
     _, parameters = parse_options_header(request.headers["content-type"])
-    form = _Form(parameters.get(b"boundary", b""))
+    form = _Form(parameters.get(b"boundary", b""), max_files)
     async for chunk in request.stream():
         form.feed(chunk)
     return form.finish()
 
 
 class _Form:
-    def __init__(self, boundary: bytes) -> None:
+    def __init__(self, boundary: bytes, max_files: int) -> None:
+        self._max_files = max_files
         if not boundary:
             raise Malformed("The Content-Type of the form names no boundary.")
         self._parts: list[Part] = []
+        self._files = 0
         self._ended = False
         self._header_name, self._header_value = b"", b""
         self._headers: dict[bytes, bytes] = {}
@@ -88,10 +92,12 @@ class _Form:
 
     def _open_part(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        self._parts.append(Part(_name(options), b"filename" in options))
-        files = sum(part.is_file for part in self._parts)
-        if files > MAX_FILES or len(self._parts) - files > MAX_FIELDS:
-            raise Malformed(f"A form has at most {MAX_FILES} file and {MAX_FIELDS} other fields.")
+        file_name = options.get(b"filename", b"").decode(errors="replace")
+        self._parts.append(Part(_name(options), b"filename" in options, file_name=file_name))
+        self._files += b"filename" in options
+        if self._files > self._max_files or len(self._parts) - self._files > MAX_FIELDS:
+            files = "1 file" if self._max_files == 1 else f"{self._max_files} files"
+            raise Malformed(f"A form has at most {files} and {MAX_FIELDS} other fields.")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         part = self._parts[-1]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.engine import Engine, Task
 from app.pools import BoundedPool
 from app.schemas import Slot, SlotSubword, SlotWord, SpokenKeywords, SpokenWord
-from index.collection import Collection
+from index.backend import Collection
 from models.keywords import KeywordSlot
 
 Vectors = NDArray[np.float32]
@@ -51,12 +51,13 @@ class Vocabularies:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._key: tuple[str, int] | None = None
+        self._key: tuple[Collection, int] | None = None
         self._made: asyncio.Task[Vocabulary] | None = None
 
     async def of(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
         """Raises `Overloaded`, and what reading the collection or the encoder raises; the next one tries again."""
-        key = (collection.name, collection.version)
+        # Not its name: a collection that was deleted can be followed by another of its name and version.
+        key = (collection, collection.version)
         if self._made is None or self._key != key or _failed(self._made):
             self._key, self._made = key, asyncio.create_task(self._make(collection, pool))
         return await asyncio.shield(self._made)

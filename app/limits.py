@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 
 from starlette.datastructures import Headers
@@ -13,6 +14,7 @@ from app.metrics import Metrics
 from app.settings import Settings
 
 LINGER_S = 2.0
+ITEMS_PATH = re.compile(r"(/v1)?/collections/[^/]+/items")
 
 
 class BodyLimits:
@@ -32,8 +34,8 @@ class BodyLimits:
             return
         body = _Body(self, scope, receive, send)
         try:
-            if (declared := body.declared or 0) > self._settings.max_body_bytes:
-                await self._refuse(_too_large(self._settings, declared), scope, body)
+            if (declared := body.declared or 0) > body.most:
+                await self._refuse(_too_large(body.most, declared), scope, body)
             else:
                 await self.app(scope, body.receive, body.send)
         finally:
@@ -43,10 +45,15 @@ class BodyLimits:
     def timeout_s(self) -> float:
         return self._settings.body_timeout_s
 
-    def judge(self, total: int) -> None:
+    def most(self, scope: Scope) -> int:
+        """The largest body that a request may have."""
+        items = scope["method"] == "POST" and ITEMS_PATH.fullmatch(scope["path"])
+        return self._settings.max_batch_bytes if items else self._settings.max_body_bytes
+
+    def judge(self, total: int, most: int) -> None:
         """Judge a body of which `total` bytes have come."""
-        if total > self._settings.max_body_bytes:
-            raise _too_large(self._settings)
+        if total > most:
+            raise _too_large(most)
         if self._buffered > self._settings.max_buffered_bytes:
             raise Overloaded("The service holds as many bytes as it can; try again in a moment.")
 
@@ -65,6 +72,7 @@ class _Body:
 
     def __init__(self, limits: BodyLimits, scope: Scope, receive: Receive, send: Send) -> None:
         self._limits, self._receive, self._send = limits, receive, send
+        self.most = limits.most(scope)
         headers = Headers(scope=scope)
         length = headers.get("content-length", "")
         self.declared = int(length) if length.isascii() and length.isdigit() else None
@@ -83,7 +91,7 @@ class _Body:
         self._limits.hold(size)
         self._note_end(message)
         try:
-            self._limits.judge(self.counted)
+            self._limits.judge(self.counted, self.most)
         except ServiceError:
             self.release()
             raise
@@ -133,6 +141,6 @@ class _Body:
             self._expected = False
 
 
-def _too_large(settings: Settings, declared: int | None = None) -> BodyTooLarge:
+def _too_large(most: int, declared: int | None = None) -> BodyTooLarge:
     size = "The body" if declared is None else f"The body of {declared} bytes"
-    return BodyTooLarge(f"{size} is larger than the {settings.max_body_bytes} bytes that are taken.")
+    return BodyTooLarge(f"{size} is larger than the {most} bytes that are taken.")

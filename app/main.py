@@ -16,15 +16,16 @@ from app.access.keys import read_keys
 from app.access.ports import AdminPort
 from app.context import RequestContext
 from app.errors import PROBLEMS, problem_handler
+from app.hosts import HostGuard
 from app.limits import BodyLimits
 from app.metrics import Metrics
 from app.openapi import openapi_of
-from app.routes import collections, operations, pages, search, session
+from app.routes import collections, embeddings, items, operations, pages, search, session, upkeep
 from app.settings import Settings
 from app.startup import OnStep, Startup
 from app.state import State
 from app.version import service_version
-from index.store import Store
+from index.backend import Store
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
@@ -65,6 +66,8 @@ def create_app(
         redoc_url=None,
         # A redirect would repeat whatever host the request claims.
         redirect_slashes=False,
+        # What generated clients call their methods.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.api_keys = read_keys(settings.api_keys_file, settings.api_keys)
     _add_routes(app)
@@ -74,6 +77,7 @@ def create_app(
     app.add_middleware(BodyLimits, settings=settings, metrics=metrics)
     app.add_middleware(Guard, keys=app.state.api_keys)
     app.add_middleware(AdminPort, port=settings.admin_port)
+    app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
     app.add_middleware(RequestContext, metrics=metrics)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
@@ -98,8 +102,8 @@ def _state(app: FastAPI) -> State | None:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for routes in (search.router, collections.router, operations.router):
-        app.include_router(routes)
-        app.include_router(routes, prefix="/v1", include_in_schema=False)
+    for paths in (search, embeddings, collections, items, upkeep, operations):
+        app.include_router(paths.router)
+        app.include_router(paths.router, prefix="/v1", include_in_schema=False)
     for routes in (pages.router, session.router):
         app.include_router(routes)

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 from app.errors import MediaNotFound
-from index.collection import Collection
+from index.backend import Collection
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +41,17 @@ MEDIA_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
 def media_file(collection: Collection, id: str) -> tuple[Path, str, os.stat_result]:
-    """The file behind a record, its media type, and its status.
+    """The file behind a record, which the collection keeps or knows the place of; its media type, and its status.
 
     Raises `ItemNotFound`, or `MediaNotFound` for whatever is not a readable file below the collection's media root,
     with links followed: one answer for all, so that nobody learns which other files exist.
     """
     record = collection.get(id)
-    if collection.media_root is None or record.uri is None:
-        raise MediaNotFound(f"The record {id!r} has no file here.")
-    path = _below(collection.media_root, record.uri)
+    path = collection.media(record.uri)
+    if path is None:
+        if collection.media_root is None or record.uri is None:
+            raise MediaNotFound(f"The record {id!r} has no file here.")
+        path = _below(collection.media_root, record.uri)
     if path is None:
         logger.warning("media cannot be served", extra={"collection": collection.name, "id": id})
         raise MediaNotFound(f"The file of the record {id!r} is not here.")

@@ -10,15 +10,17 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.errors import FRAMEWORK, INTERNAL, MEDIA_TYPE, PROBLEMS, ProblemKind
+from app.items import MediaItem, NewItem, NewItems
+from app.openai import EmbeddingsRequest
 from app.requests import EmbedQuery, KeywordQuery, MediaQuery, SearchQuery
 from app.schemas import Problem
 
 REF = "#/components/schemas/{model}"
 PROBLEM_REF = {"$ref": REF.format(model=Problem.__name__)}
 BINARY = {"type": "string", "format": "binary"}
-SHAPES = (SearchQuery, KeywordQuery, EmbedQuery, Problem)
+SHAPES = (EmbeddingsRequest, NewItem, NewItems, SearchQuery, KeywordQuery, EmbedQuery, Problem)
 
-QUERY_PROBLEMS = (400, 404, 408, 409, 413, 415, 422, 429, 500, 503, 504)
+QUERY_PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 429, 500, 501, 503, 504)
 
 Json = dict[str, Any]
 
@@ -39,7 +41,7 @@ def problem_responses(statuses: Iterable[int]) -> dict[int | str, Json]:
 def query_request(shape: type[MediaQuery]) -> Json:
     """The body of a query in its three forms, and the parameters of the query string, for `openapi_extra`."""
     properties = shape.model_json_schema(ref_template=REF)["properties"]
-    options = {name: properties[name] for name in sorted(shape.options())}
+    options = {name: _as_text(properties[name]) for name in sorted(shape.options())}
     return {
         "requestBody": {
             "required": True,
@@ -55,6 +57,28 @@ def query_request(shape: type[MediaQuery]) -> Json:
             },
         },
         "parameters": [_parameter(name, schema) for name, schema in options.items()],
+    }
+
+
+def batch_request() -> Json:
+    """The body that brings items, in its forms, for `openapi_extra`."""
+    properties = MediaItem.model_json_schema(ref_template=REF)["properties"]
+    shapes = [{"$ref": REF.format(model=shape.__name__)} for shape in (NewItem, NewItems)]
+    return {
+        "requestBody": {
+            "required": True,
+            "description": "JSON with one item or, in `items`, many; a multipart form with one file or many; or the "
+            "bytes of one file, with what is to be said of it in the query string. What a file is, is read from its "
+            "bytes.",
+            "content": {
+                "application/json": {"schema": {"oneOf": shapes}},
+                "multipart/form-data": {"schema": _many_files(_form(properties))},
+                "audio/*": {"schema": BINARY},
+                "image/*": {"schema": BINARY},
+                "application/octet-stream": {"schema": BINARY},
+            },
+        },
+        "parameters": [_parameter(name, schema) for name, schema in properties.items()],
     }
 
 
@@ -108,6 +132,22 @@ def _form(options: Json) -> Json:
     }
     one_file = [{"required": [name]} for name in files]
     return {"type": "object", "properties": {**files, **options}, "oneOf": one_file, "additionalProperties": False}
+
+
+def _as_text(schema: Json) -> Json:
+    """An option as it is outside of a body in JSON: what is an object there, is JSON as text here."""
+    if not any(one.get("type") == "object" for one in schema.get("anyOf", ())):
+        return schema
+    return {"type": "string", "contentMediaType": "application/json", "description": schema["description"]}
+
+
+def _many_files(form: Json) -> Json:
+    """The same form, with as many files as one likes."""
+    fields = {
+        name: {"type": "array", "items": field} if field.get("format") == "binary" else field
+        for name, field in form["properties"].items()
+    }
+    return {name: part for name, part in form.items() if name != "oneOf"} | {"properties": fields}
 
 
 def _parameter(name: str, schema: Json) -> Json:

@@ -6,13 +6,28 @@ import base64
 import binascii
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import from_json
 
+from index import filters
+from index.errors import InvalidFilter
+from index.filter_language import parse, parse_field
 from models.config import Branch
 
 MAX_TEXT = 1000  # characters
 MAX_VECTOR = 8192  # numbers
 MAX_TOP_K = 1000
+MAX_QUERIES = 8  # that are combined into one
+MAX_WEIGHT = 100
 MAX_FIELDS = 32  # of an object in a request; none has so many
 
 Include = Literal["uri", "metadata", "vector"]
@@ -32,6 +47,28 @@ def _from_commas(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
+def filter_of(value: JsonValue) -> filters.Filter:
+    """A filter from JSON, or from its text. Raises `ValueError`, which says where the fault is."""
+    if isinstance(value, str):
+        try:
+            value = from_json(value, allow_inf_nan=False)
+        except ValueError as error:
+            raise ValueError(f"is not JSON: {error}") from None
+    try:
+        return parse(value)
+    except InvalidFilter as error:
+        raise ValueError(f"{error.pointer} {error.reason}".strip()) from None
+
+
+def _field_of(value: object) -> filters.Field:
+    if not isinstance(value, str):
+        raise ValueError("is not the name of a field")
+    try:
+        return parse_field(value)
+    except InvalidFilter as error:
+        raise ValueError(error.reason) from None
+
+
 Base64 = Annotated[
     bytes,
     BeforeValidator(_from_base64),
@@ -39,6 +76,21 @@ Base64 = Annotated[
 ]
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+Where = Annotated[
+    filters.Filter,
+    PlainValidator(filter_of),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "examples": [{"metadata.price": {"gte": 10, "lt": 20}, "not": {"caption": {"contains": "sale"}}}],
+        }
+    ),
+]
+
+FieldName = Annotated[
+    filters.Field, PlainValidator(_field_of), WithJsonSchema({"type": "string", "examples": ["metadata.product"]})
+]
 
 
 class _Request(BaseModel):
@@ -94,15 +146,12 @@ class MediaQuery(_Request):
         return self
 
 
-class NearestQuery(MediaQuery):
-    """A query for the nearest records: audio, an image, a text, a vector, or the id of a record that is like it."""
+class AnyQuery(MediaQuery):
+    """What has a vector, or can be turned into one: audio, an image, a text, a vector, or the id of a record."""
 
     vector: list[Finite] | None = Field(None, min_length=1, max_length=MAX_VECTOR, fail_fast=True)
     id: str | None = Field(None, min_length=1, max_length=256, description="A record whose own vector is the query.")
     collection: str | None = Field(None, max_length=256, description="Where that record is, if it is elsewhere.")
-    top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="How many results.")
-    offset: int = Field(0, ge=0, le=10_000, description="How many of the nearest to pass over.")
-    min_score: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False, description="Smallest cosine to return.")
 
     @classmethod
     def sources(cls) -> frozenset[str]:
@@ -113,10 +162,53 @@ class NearestQuery(MediaQuery):
         return super().options() - {"collection"}
 
     @model_validator(mode="after")
-    def _collection_goes_with_id(self) -> NearestQuery:
+    def _collection_goes_with_id(self) -> AnyQuery:
         if self.collection is not None and self.id is None:
             raise ValueError("collection says where the record of an id is; it needs an id")
         return self
+
+
+class WeightedQuery(AnyQuery):
+    """One of several queries that make one together."""
+
+    weight: float = Field(
+        1.0,
+        ge=-MAX_WEIGHT,
+        le=MAX_WEIGHT,
+        allow_inf_nan=False,
+        description="How much of it there is in the whole; below 0 what is like it comes later.",
+    )
+
+    @model_validator(mode="after")
+    def _weighs_something(self) -> WeightedQuery:
+        if self.weight == 0:
+            raise ValueError("weight is 0, and the query would count for nothing")
+        return self
+
+
+class NearestQuery(AnyQuery):
+    """A query for the nearest records: audio, an image, a text, a vector, the id of a record that is like it, or
+    several of these."""
+
+    queries: list[WeightedQuery] | None = Field(
+        None, min_length=1, max_length=MAX_QUERIES, description="Several, whose vectors are added by their weights."
+    )
+    top_k: int = Field(10, ge=1, le=MAX_TOP_K, description="How many results.")
+    offset: int = Field(0, ge=0, le=10_000, description="How many of the nearest to pass over.")
+    min_score: float | None = Field(None, ge=-1, le=1, allow_inf_nan=False, description="Smallest cosine to return.")
+    filter: Where | None = Field(
+        None,
+        description="Only records of which it is true are results: eq, ne, in, lt, lte, gt, gte, exists, contains "
+        "on id, uri, caption and metadata.KEY, and and, or, not. Outside of JSON bodies, JSON as text.",
+    )
+    group_by: FieldName | None = Field(None, description="A field: one result for each of its values, the nearest.")
+    diversity: float | None = Field(
+        None, ge=0, le=1, allow_inf_nan=False, description="How much results are to differ from those before them."
+    )
+
+    @classmethod
+    def sources(cls) -> frozenset[str]:
+        return super().sources() | {"queries"}
 
 
 class SearchQuery(NearestQuery):

@@ -8,6 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from models.config import Branch
 
+CAPPED = (
+    "There with `group_by` or `diversity`: whether a cap was met, so that groups may be missing, or results after the "
+    "500th come as they are near."
+)
+
 
 class _Response(BaseModel):
     model_config = ConfigDict(frozen=True)
@@ -16,10 +21,21 @@ class _Response(BaseModel):
 class QueryInfo(_Response):
     """What was understood of the query."""
 
-    kind: Literal["audio", "image", "text", "vector", "id"]
+    kind: Literal["audio", "image", "text", "vector", "id", "queries"]
     format: str | None = Field(description="The container, as read from the bytes; null where there is none.")
     seconds: float | None = Field(description="Length of the audio; null where there is none.")
     truncated: bool = Field(description="The file broke off, and what could be decoded was used.")
+    queries: list[WeightedInfo] | None = Field(None, description="Of several queries together, each one.")
+
+
+class WeightedInfo(_Response):
+    """One of several queries that were combined."""
+
+    kind: Literal["audio", "image", "text", "vector", "id"]
+    format: str | None
+    seconds: float | None
+    truncated: bool
+    weight: float
 
 
 class ModelInfo(_Response):
@@ -67,6 +83,7 @@ class Result(_Response):
 
 class SearchResponse(_Response):
     results: list[Result]
+    capped: bool | None = Field(default=None, description=CAPPED)
     query: QueryInfo
     model: ModelInfo
     collection: CollectionInfo
@@ -123,6 +140,7 @@ class KeywordsResponse(_Response):
     keywords: list[Keyword]
     words: list[SpokenWord] = Field(description="Over all slots, each with its best one; empty without slots.")
     slots: list[Slot] = Field(description="The model's keyword slots, at most 75; empty for models without them.")
+    capped: bool | None = Field(default=None, description=CAPPED)
     vector: list[float] | None = Field(default=None, description="The query's; there when `include` names it.")
     query: QueryInfo
     model: ModelInfo
@@ -143,7 +161,7 @@ class CollectionDetails(_Response):
     """A collection, or why it cannot be used."""
 
     name: str
-    status: Literal["ready", "unavailable"]
+    status: Literal["ready", "opening", "unavailable"]
     detail: str | None = Field(None, description="Why it cannot be used.")
     kind: str | None = None
     version: int | None = None
@@ -154,6 +172,62 @@ class CollectionDetails(_Response):
 
 class CollectionsResponse(_Response):
     collections: list[CollectionDetails]
+
+
+class StoredItems(_Response):
+    """What storing a batch came to; the same again when it is sent again with its `Idempotency-Key`."""
+
+    ids: list[str] = Field(description="Of the records, in the order of the items.")
+    created: int
+    replaced: int = Field(description="How many took the place of records with their ids.")
+    collection: CollectionInfo = Field(description="With the batch in it.")
+
+
+class Item(_Response):
+    """A record; `vector` is there when `include` names it."""
+
+    id: str
+    uri: str | None = Field(description="Where the media is; `media:…` where the service keeps it.")
+    caption: str | None
+    metadata: dict[str, JsonValue]
+    vector: list[float] | None = None
+
+
+class ItemsPage(_Response):
+    """Records in the order of their ids."""
+
+    items: list[Item]
+    cursor: str | None = Field(description="For the next page; null on the last.")
+    collection: CollectionInfo
+
+
+class DeletedItem(_Response):
+    id: str
+    collection: CollectionInfo = Field(description="Without the record.")
+
+
+class CompactResponse(_Response):
+    collection: CollectionInfo
+    bytes_before: int
+    bytes_after: int
+
+
+class SnapshotDetails(_Response):
+    """A file in the folder of snapshots."""
+
+    name: str = Field(description="Of the file; `/snapshots/{name}` has it.")
+    bytes: int
+
+
+class NewSnapshot(SnapshotDetails):
+    """A snapshot that was made, and read again from end to end."""
+
+    sha256: str = Field(description="Of all but its last line, which says the same.")
+    collection: CollectionInfo = Field(description="As it is in the snapshot.")
+
+
+class SnapshotsResponse(_Response):
+    snapshots: list[SnapshotDetails]
 
 
 class Alive(_Response):
@@ -168,6 +242,8 @@ class Limits(_Response):
     max_body_bytes: int
     max_seconds: float
     max_top_k: int
+    max_items: int = Field(description="Most items in one batch.")
+    max_batch_bytes: int = Field(description="Largest body with items.")
     deadline_s: float
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.access.keys import Rules
+from index.address import parse
+from index.errors import InvalidAddress
 from models.shelf import default_data, models_below
 
 MIB = 1024 * 1024
@@ -22,6 +24,7 @@ class Settings(BaseSettings):
 
     model: str = Field("nano", description="Name of a shipped or pulled model, or a model folder.")
     data: Path = Field(default_factory=default_data, description="Folder of the collections and of pulled models.")
+    store: str = Field("faiss", description="Where collections are: faiss, milvus-lite, or milvus://HOST[:PORT].")
     registry: Path | None = Field(None, description="A file with published models beside those that are known.")
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 lets the system choose.")
@@ -35,6 +38,9 @@ class Settings(BaseSettings):
     )
     api_keys: Rules = Field(default_factory=dict, description="API keys by name, as JSON: sha256, scopes, rate.")
     api_keys_file: Path | None = Field(None, description="The same as a TOML file: a table [keys.NAME] for each.")
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Names by which the service may be asked, with commas; addresses and localhost always are."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     max_body_bytes: int = Field(10 * MIB, ge=1024, description="Largest request body.")
@@ -48,6 +54,9 @@ class Settings(BaseSettings):
     decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
     search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")
     deadline_s: float = Field(30.0, gt=0, description="A query that is not answered after so long is given up.")
+    max_items: int = Field(256, ge=1, le=4096, description="Most items in one batch.")
+    max_batch_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body with items for a collection.")
+    batch_deadline_s: float = Field(300.0, gt=0, description="A batch that is not embedded after so long is given up.")
 
     @field_validator("workers")
     @classmethod
@@ -59,10 +68,29 @@ class Settings(BaseSettings):
             )
         return workers
 
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _from_commas(cls, value: object) -> object:
+        return [name.strip().lower() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("store")
+    @classmethod
+    def _is_address(cls, store: str) -> str:
+        try:
+            parse(store, Path())
+        except InvalidAddress as error:
+            raise ValueError(str(error)) from None
+        return store
+
     @field_validator("data", "registry", "api_keys_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of snapshots of collections."""
+        return self.data / "snapshots"
 
     @property
     def models(self) -> Path:

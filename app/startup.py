@@ -15,8 +15,9 @@ from app.engine import BROKEN, Engine
 from app.errors import INTERNAL, kind_of
 from app.keywords import Vocabularies
 from app.state import Loaded, State
-from index.errors import CollectionError
-from index.store import Store
+from index.address import open_store
+from index.backend import Store
+from index.errors import CollectionError, ServerUnreachable
 from models.audio import decode
 from models.errors import ModelError
 
@@ -31,6 +32,7 @@ OnStep = Callable[[str, int, int], None]
 READY = "ready"
 UTTERANCE = files("app") / "utterance.flac"
 STOP_TIMEOUT_S = 10.0
+STORE_RETRY_S = 2.0
 
 
 class _Stopped(Exception):
@@ -71,7 +73,7 @@ class Startup:
 
     def _load(self) -> None:
         settings = self._state.settings
-        store = self._store or Store(settings.data / "collections")
+        store = self._store or self._open_store()
         encoder = self._encoder or self._build(store)
         self._step("opening the collections", 0, 1)
         catalogue = Catalogue(store)
@@ -81,13 +83,25 @@ class Startup:
             decode(UTTERANCE.read_bytes()).samples,
             lambda: self._state.readiness.fail(BROKEN),
             max_batch=settings.batch_size,
-            max_queue=settings.queue_size,
+            # A group of a batch's items is in the queue beside the queries, never in the place of one.
+            max_queue=settings.queue_size + settings.batch_size,
         )
         self._state.partial = Loaded(engine, catalogue, Vocabularies(engine))
         self._step("saying a first word to the model", 0, 1)
         # A real utterance: what is wrong with the model raises here, not for a user.
         engine.say_a_word()
         self._step(READY, 1, 1)
+
+    def _open_store(self) -> Store:
+        """Waits for a server that does not answer yet: it may be starting too."""
+        settings = self._state.settings
+        while True:
+            try:
+                return open_store(settings.store, settings.data)
+            except ServerUnreachable as error:
+                logger.warning("the store of collections is waited for", extra={"reason": str(error)})
+            self._step("waiting for the store of collections", 0, 1)
+            self._stopping.wait(STORE_RETRY_S)
 
     def _build(self, store: Store) -> Encoder:
         self._step("loading the model", 0, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,6 +16,11 @@ from app.metrics import Metrics
 from app.pools import Admission, BoundedPool
 from app.readiness import Readiness
 from app.settings import Settings
+
+WRITERS = 4
+MOST_UPKEEP = 8
+MOST_BATCHES = 8
+"""Batches of items being read, embedded or stored at one time; more are refused."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,12 @@ class State:
         waiting = settings.queue_size
         self.decoding = BoundedPool("decode", threads=settings.decode_threads, max_waiting=waiting)
         self.searching = BoundedPool("search", threads=settings.search_threads, max_waiting=waiting)
+        # Writers wait for each other, and upkeep takes long: neither is to take a thread from a search.
+        self.writing = BoundedPool("write", threads=WRITERS, max_waiting=waiting)
+        self.upkeep = BoundedPool("upkeep", threads=1, max_waiting=MOST_UPKEEP)
+        self.batches = Admission(MOST_BATCHES)
+        self.batch_turn = asyncio.Lock()
+        """Held while items of a batch are with the encoder, so that queries never wait for more than one group."""
         self.partial: Loaded | None = None
 
     @property
@@ -56,8 +68,8 @@ class State:
         self.readiness.drain()
         if self.partial is not None:
             self.partial.engine.close(self.settings.deadline_s)
-        self.decoding.close()
-        self.searching.close()
+        for pool in (self.decoding, self.searching, self.writing, self.upkeep):
+            pool.close()
         if self.partial is not None:
             self.partial.catalogue.close()
 

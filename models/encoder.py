@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
-from models.clip import ImagePreprocessor, Tokenizer, unit
+from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
 from models.config import Branch, ModelConfig
 from models.folder import ModelFolder, find_model
 from models.keywords import KeywordSlot
@@ -58,6 +58,13 @@ class Encoder(Protocol):
 
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         """Images of any size and mode -> (B, E)."""
+        ...
+
+    def prepare_image(self, image: Image) -> Image:
+        """All that `embed_images` looks at of an image, in an image as small as that; both embed alike.
+
+        Any number of threads may call it, also while another embeds.
+        """
         ...
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
@@ -117,6 +124,9 @@ class SpeechClipEncoder:
         if not images:
             return np.empty((0, self.dim), np.float32)
         return _numpy(self.network.embed_images(self._pixels(images).to(self.device)))
+
+    def prepare_image(self, image: Image) -> Image:
+        return centre(on_white(image), self.config.clip.vision.image_size)
 
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Vectors:

@@ -80,6 +80,9 @@ class FakeEncoder:
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         return self._embed("image", [_recognised(image) for image in images])
 
+    def prepare_image(self, image: Image.Image) -> Image.Image:
+        return image.resize((1, 1))
+
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._embed("text", list(texts))
 

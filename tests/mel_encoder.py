@@ -53,8 +53,11 @@ class MelEncoder:
         return cast("SpeechEmbeddings", found)
 
     def embed_images(self, images: Sequence[Image]) -> Vectors:
-        seen = [np.asarray(image.convert("RGB").resize((SIDE, SIDE)), np.float64).ravel() for image in images]
+        seen = [np.asarray(self.prepare_image(image), np.float64).ravel() for image in images]
         return _project(seen, self._image)
+
+    def prepare_image(self, image: Image) -> Image:
+        return image.convert("RGB").resize((SIDE, SIDE))
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         read = [np.bincount(np.frombuffer(text.encode(), np.uint8), minlength=LETTERS) for text in texts]

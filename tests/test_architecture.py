@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("app", "models", "index", "training")
+PACKAGES = ("app", "models", "index", "training", "speechclip_client")
 
 ARROWS = {
     "app": {"models", "index"},
     "models": set[str](),
     "index": set[str](),
     "training": {"models"},
+    "speechclip_client": set[str](),
 }
 EVALUATION = "training/evaluat"  # what searches a collection to measure: may import index too
 

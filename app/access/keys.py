@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from limits import RateLimitItem, parse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from app.errors import InvalidKeys
+from app.access.errors import InvalidKeys
 
 Scope = Literal["search", "write", "admin"]
 

@@ -8,7 +8,8 @@ from app.access.keys import Scope
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/session"})
 OPEN_BELOW = ("/page/", "/docs/")
-ADMIN_PATHS = frozenset({"/metrics", "/restore"})
+ADMIN_PATHS = frozenset({"/metrics", "/restore", "/snapshots"})
+ADMIN_BELOW = ("/snapshots/",)
 ADMIN_ACTION = re.compile(r"/collections/[^/]+/(compact|snapshot|restore)")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -21,7 +22,7 @@ def needed_scope(method: str, path: str) -> Scope | None:
     path = path.removeprefix("/v1") or "/"
     if path in OPEN_PATHS or path.startswith(OPEN_BELOW):
         return None
-    if path in ADMIN_PATHS or ADMIN_ACTION.fullmatch(path):
+    if path in ADMIN_PATHS or path.startswith(ADMIN_BELOW) or ADMIN_ACTION.fullmatch(path):
         return "admin"
     if method in READING:
         return "search"

@@ -9,8 +9,8 @@ from app.cli.terminal import plain, print_facts, print_json, print_table
 from app.routes.collections import describe, unavailable
 from app.schemas import CollectionDetails
 from app.settings import Settings
+from index.backend import Store
 from index.errors import CollectionError
-from index.store import Store
 
 MODEL_CHARACTERS = 12
 

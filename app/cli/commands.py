@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from app.cli.collection_commands import collections, items
 from app.cli.errors import TOLD, CommandError, sentence
 from app.cli.joined import joined_commands
+from app.cli.options import Data, Json, Model
 from app.version import service_version
 
 MOST_RESULTS = 1000
@@ -49,16 +51,13 @@ program = typer.Typer(
     rich_markup_mode=None,  # plain help is quick help
     help="Spoken search: say what you are looking for, get the nearest images, captions and keywords.",
 )
-collections = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, describe or delete collections.")
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="List, fetch, convert or describe models.")
 program.add_typer(collections, name="collections")
+program.add_typer(items, name="items")
 program.add_typer(models, name="models")
 keys = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make API keys.")
 program.add_typer(keys, name="keys")
 
-# None leaves a setting to its environment variable, SPEECHCLIP_..., and to its default after that.
-Model = Annotated[str | None, typer.Option(help="A shipped or pulled model, or a model folder.")]
-Data = Annotated[Path | None, typer.Option(help="The folder that holds the collections and pulled models.")]
 Registry = Annotated[Path | None, typer.Option(help="A file with published models beside those that are known.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 lets the system choose.")]
@@ -68,14 +67,16 @@ Branch = Annotated[
     Literal["parallel", "cascaded"] | None,
     typer.Option(help="Which branch of the model hears the audio; else its search branch."),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, to stdout.")]
-Name = Annotated[str, typer.Argument(help="The name of a collection.")]
 Sources = Annotated[
-    list[Path], typer.Argument(help="Image files, folders of images, or .txt files with one text per line.")
+    list[Path],
+    typer.Argument(
+        help="Folders of images or recordings, such files, .txt with one text per line, tables in .csv, .tsv, .jsonl "
+        "or .parquet, WebDataset .tar files, or a folder of embeddings that clip-retrieval wrote."
+    ),
 ]
-TextKind = Annotated[
-    Literal["images", "captions", "keywords"] | None,
-    typer.Option("--kind", help="What the records are: images for images; captions (default) or keywords for texts."),
+RecordKind = Annotated[
+    Literal["images", "audio", "captions", "keywords"] | None,
+    typer.Option("--kind", help="What the records are; else what the collection holds, or what the sources look like."),
 ]
 
 
@@ -120,6 +121,10 @@ def search(
     collection: Annotated[str, typer.Option(help="The collection to search.")] = "images",
     top_k: TopK = 10,
     branch: Branch = None,
+    where: Annotated[
+        str | None,
+        typer.Option("--filter", help='Only records of which it is true: {"metadata.price": {"lt": 20}}, say.'),
+    ] = None,
     model: Model = None,
     data: Data = None,
     as_json: Json = False,
@@ -128,7 +133,7 @@ def search(
     from app.cli.local import settings_of
     from app.cli.query import search
 
-    search(query, collection, top_k, branch, settings_of(model=model, data=data), as_json)
+    search(query, collection, top_k, branch, where, settings_of(model=model, data=data), as_json)
 
 
 @program.command()
@@ -154,52 +159,34 @@ def keywords(
 def index(
     collection: Annotated[str, typer.Argument(help="Its name; it is made if it is not there.")],
     sources: Sources,
-    kind: TextKind = None,
+    kind: RecordKind = None,
+    media_root: Annotated[
+        Path | None, typer.Option(help="The folder that the records' paths are relative to; else the sources' own.")
+    ] = None,
+    trust_vectors: Annotated[
+        bool, typer.Option("--trust-vectors", help="Ready-made vectors were made by the model in use.")
+    ] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where the work is done: here, or on a Ray cluster.")
+    ] = "local",
+    report: Annotated[
+        Path | None, typer.Option(help="The file that lists what is skipped; else it is in the data folder.")
+    ] = None,
     model: Model = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Put images or texts into a collection.
+    """Put images, recordings, texts or vectors into a collection.
 
-    What is there already is passed over, so a run that was cut off goes on where it stopped. Files that cannot be
-    used are listed and skipped; the exit status is 1 then.
+    What is there already is passed over, so a run that was cut off goes on where it stopped. What cannot be used is
+    listed and skipped; the exit status is 1 then, and 130 after Ctrl-C.
     """
-    from app.cli.indexing import index
+    from app.cli.indexing import Wish, index
     from app.cli.local import settings_of
 
-    if not index(collection, sources, kind, settings_of(model=model, data=data), as_json):
-        raise typer.Exit(1)
-
-
-@collections.command("list")
-def list_collections(data: Data = None, as_json: Json = False) -> None:
-    """Every collection, those that cannot be used among them, with the reason."""
-    from app.cli.collections import list_all
-    from app.cli.local import settings_of
-
-    list_all(settings_of(data=data), as_json)
-
-
-@collections.command("info")
-def describe_collection(name: Name, data: Data = None, as_json: Json = False) -> None:
-    """One collection: its kind, size, model and media folder."""
-    from app.cli.collections import info
-    from app.cli.local import settings_of
-
-    info(name, settings_of(data=data), as_json)
-
-
-@collections.command("delete")
-def delete_collection(
-    name: Name,
-    data: Data = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
-    """Delete a collection with all its records. The images themselves stay where they are."""
-    from app.cli.collections import delete
-    from app.cli.local import settings_of
-
-    delete(name, settings_of(data=data), confirm=not yes)
+    wish = Wish(kind, media_root, trust_vectors, engine, report)
+    if status := index(collection, sources, wish, settings_of(model=model, data=data), as_json):
+        raise typer.Exit(status)
 
 
 @models.command("list")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.errors import InvalidKeys
+from app.access.errors import InvalidKeys
+from app.bulk.errors import SourceError
 from index.errors import CollectionError, CollectionLocked
 from models.errors import AudioError, ImageError, ModelError
 
@@ -11,7 +12,7 @@ class CommandError(Exception):
     """A refusal of the command line itself."""
 
 
-TOLD = (CommandError, InvalidKeys, CollectionError, AudioError, ImageError, ModelError)
+TOLD = (CommandError, SourceError, InvalidKeys, CollectionError, AudioError, ImageError, ModelError)
 
 
 def sentence(error: Exception) -> str:

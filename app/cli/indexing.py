@@ -3,171 +3,190 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
-from PIL.Image import Image
 
+from app.bulk import local
+from app.bulk.decoding import give_memory_back
+from app.bulk.embedding import BATCH, VECTOR_BATCH, Embedded
+from app.bulk.items import Found, Item
+from app.bulk.rows import MEDIA
+from app.bulk.selection import select
+from app.bulk.sources import Sources, find, nothing_found
+from app.bulk.tally import Tally
+from app.chosen import chosen_model
 from app.cli.errors import CommandError
+from app.cli.indexing_bar import indexing_bar
 from app.cli.local import load_model, open_store
-from app.cli.sources import Found, Skip, find, image_records, text_records
-from app.cli.terminal import plain, print_json, progress_bar
+from app.cli.stopping import stoppable
+from app.cli.terminal import plain, print_json
 from app.demo import is_default
 from app.settings import Settings
-from index.collection import Collection
-from index.errors import CollectionNotFound, ItemNotFound
+from index.backend import Collection
+from index.errors import CollectionNotFound
 from index.manifest import Kind
-from index.records import Record
-from models.errors import ImageError
-from models.images import decode_image
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
 
-# Decoded images are large, and a batch of them is held at one time.
-IMAGE_BATCH, TEXT_BATCH = 8, 64
-MAX_IMAGE_FILE = 256 * 1024 * 1024  # bytes
+Engine = Literal["local", "ray"]
 
-Item = tuple[Record, Path | None]
-"""A record, and the image that it is of; a text has none."""
-
-
-@dataclass
-class Report:
-    """What one run did."""
-
-    collection: str
-    kind: Kind
-    added: int = 0
-    known: int = 0
-    skipped: list[dict[str, str]] = field(default_factory=list)
-    count: int = 0
-    seconds: float = 0.0
-
-    def skip(self, source: str, reason: str) -> None:
-        self.skipped.append({"source": plain(source), "reason": plain(reason)})
+TOLD = 10  # failures that are told at the terminal
+DONE, FAILED, STOPPED = 0, 1, 130
+"""Exit statuses: all is there; something could not be used; somebody stopped it."""
 
 
-def index(name: str, sources: Sequence[Path], kind: Kind | None, settings: Settings, as_json: bool) -> bool:
-    """Index the sources and print what was done. Whether everything could be used."""
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for.
+
+    media_root: what paths in the collection are to be relative to; trust_vectors: vectors from elsewhere were made by
+    the model in use; report: where the failures are listed.
+    """
+
+    kind: Kind | None = None
+    media_root: Path | None = None
+    trust_vectors: bool = False
+    engine: Engine = "local"
+    report: Path | None = None
+
+
+def index(name: str, paths: Sequence[Path], wish: Wish, settings: Settings, as_json: bool) -> int:
+    """Index the sources, print what was done, and return the exit status."""
     started_at = time.perf_counter()
-    found = find(sources)
-    report = Report(name, _kind(found, kind))
+    give_memory_back()
+    sources = find(paths)
+    _require_trust(sources, wish)
     with ExitStack() as stack:
         store = open_store(settings)
         try:
             collection: Collection | None = stack.enter_context(store.open(name))
         except CollectionNotFound:
             collection = None
-        root = _root(collection, report.kind, found)
-        items = _items(found, root, report.skip)
+        kind = _kind(sources, wish, collection)
+        root = _root(collection, kind, sources, wish.media_root)
+        found = stack.enter_context(closing(sources.items(kind, root)))
+        some = _some(found, kind)
         encoder = load_model(settings)
+        _require_dim(sources, encoder)
         if collection is None:
-            new = store.create(name, report.kind, encoder.dim, encoder.fingerprint, root)
+            new = store.create(name, kind, encoder.dim, encoder.fingerprint, root)
             collection = stack.enter_context(new)
         collection.require(encoder.fingerprint)
-        _add(collection, items, encoder, report)
-        report.count = collection.count
-    report.seconds = round(time.perf_counter() - started_at, 2)
-    _print(report, as_json)
-    return not report.skipped
+        tally = stack.enter_context(Tally(wish.report or settings.data / "reports" / f"{name}.jsonl"))
+        items = stack.enter_context(closing(select(some, collection, tally)))
+        size = VECTOR_BATCH if sources.dim else BATCH[kind]
+        stopped = _add(collection, _engine(wish, items, kind, encoder, settings, size), sources, tally)
+        count = collection.count
+    _print(name, kind, tally, count, time.perf_counter() - started_at, stopped, as_json)
+    return STOPPED if stopped else FAILED if tally.failed else DONE
 
 
-def _kind(found: Found, wanted: Kind | None) -> Kind:
-    if found.images and wanted not in (None, "images"):
-        raise CommandError(f"images cannot be indexed as {wanted}")
-    if found.texts and wanted == "images":
-        raise CommandError("texts cannot be indexed as images: choose --kind captions or --kind keywords")
-    return "images" if found.images else wanted or "captions"
+def _require_trust(sources: Sources, wish: Wish) -> None:
+    if sources.dim is not None and not wish.trust_vectors:
+        raise CommandError(
+            "vectors do not tell which model made them, and those of another model find nothing: "
+            "say with --trust-vectors that it was the model in use, which --model names"
+        )
 
 
-def _root(collection: Collection | None, kind: Kind, found: Found) -> Path | None:
-    """The folder that ids and uris are relative to; an existing collection has one already."""
+def _require_dim(sources: Sources, encoder: Encoder) -> None:
+    if sources.dim not in (None, encoder.dim):
+        raise CommandError(
+            f"the vectors have {sources.dim} numbers, those of the model {encoder.name!r} have {encoder.dim}: "
+            "they were made by another model"
+        )
+
+
+def _kind(sources: Sources, wish: Wish, collection: Collection | None) -> Kind:
     if collection is None:
-        return found.root if found.images else None
+        return sources.kind(wish.kind, None)
     if is_default(collection):
         raise CommandError(
             f"collection {collection.name!r} is one of those that the service makes for itself: choose another name, "
             "or delete it first"
         )
+    kind = sources.kind(wish.kind, collection.kind)
     if collection.kind != kind:
         raise CommandError(f"collection {collection.name!r} holds {collection.kind}, these are {kind}")
-    root = collection.media_root
-    if found.images and (root is None or not found.root.is_relative_to(root)):
-        raise CommandError(
-            f"collection {collection.name!r} has its files below {root or 'no folder'}, and {found.root} is not there"
-        )
+    return kind
+
+
+def _root(collection: Collection | None, kind: Kind, sources: Sources, wanted: Path | None) -> Path | None:
+    """The folder that ids and uris are relative to; an existing collection has one already, or none."""
+    root = sources.root if wanted is None else wanted.resolve()
+    if collection is not None:
+        if wanted is not None and collection.media_root != root:
+            raise CommandError(f"collection {collection.name!r} has its files below {_told(collection.media_root)}")
+        root = collection.media_root
+    needed = sources.root if sources.files is None and root is None else sources.files
+    if kind in MEDIA and needed is not None and (root is None or not needed.is_relative_to(root)):
+        whose = "the collection" if collection is None else f"collection {collection.name!r}"
+        raise CommandError(f"{whose} has its files below {_told(root)}, and {needed} is not there")
     return root
 
 
-def _items(found: Found, root: Path | None, skip: Skip) -> list[Item]:
-    if root is not None and found.images:
-        return list(image_records(found.images, root, skip))
-    return [(record, None) for record in text_records(found.texts, skip)]
+def _told(root: Path | None) -> str:
+    return "no folder" if root is None else str(root)
 
 
-def _add(collection: Collection, items: Sequence[Item], encoder: Encoder, report: Report) -> None:
-    done, size = 0, IMAGE_BATCH if report.kind == "images" else TEXT_BATCH
-    with progress_bar() as advance:
-        for batch in _batches(items, size):
-            advance(f"indexing {collection.name}", done, len(items))
-            new = [item for item in batch if not _is_known(collection, item[0])]
-            report.known += len(batch) - len(new)
-            report.added += _add_batch(collection, new, encoder, report.skip)
-            done += len(batch)
+def _some(found: Iterator[Found], kind: Kind) -> Iterator[Found]:
+    """The same, but at least one: nothing is loaded or made for nothing."""
+    first = next(found, None)
+    if first is None:
+        raise nothing_found(kind)
+    return chain([first], found)
 
 
-def _add_batch(collection: Collection, items: Sequence[Item], encoder: Encoder, skip: Skip) -> int:
-    texts = [record for record, path in items if path is None]
-    if texts:
-        collection.add(texts, encoder.embed_texts([record.caption or "" for record in texts]))
-    images = list(_loaded(items, skip))
-    if images:
-        collection.add([record for record, _ in images], encoder.embed_images([image for _, image in images]))
-    return len(texts) + len(images)
+def _engine(
+    wish: Wish, items: Iterator[Item], kind: Kind, encoder: Encoder, settings: Settings, size: int
+) -> AbstractContextManager[Iterator[Embedded]]:
+    if wish.engine == "ray":
+        from app.bulk import ray_engine
+        from models.encoder import load_encoder
+
+        load = partial(load_encoder, chosen_model(settings))
+        return ray_engine.embedded(items, kind, load, settings.max_seconds, size)
+    return local.embedded(items, kind, encoder, settings.max_seconds, size)
 
 
-def _loaded(items: Iterable[Item], skip: Skip) -> Iterator[tuple[Record, Image]]:
-    for record, path in items:
-        if path is not None:
-            try:
-                with path.open("rb") as file:
-                    data = file.read(MAX_IMAGE_FILE + 1)
-                if len(data) > MAX_IMAGE_FILE:
-                    skip(record.id, f"it is larger than {MAX_IMAGE_FILE} bytes")
-                    continue
-                yield record, decode_image(data)[0]
-            except ImageError as error:
-                skip(record.id, str(error))
-            except OSError as error:
-                skip(record.id, error.strerror or str(error))
+def _add(
+    collection: Collection, engine: AbstractContextManager[Iterator[Embedded]], sources: Sources, tally: Tally
+) -> bool:
+    """Make batch after batch durable. Whether somebody stopped it before the end."""
+    with stoppable() as stop, indexing_bar(collection.name, tally, sources.size), engine as batches:
+        for batch in batches:
+            collection.add(batch.records, batch.vectors)
+            tally.add(len(batch.records), batch.weight)
+            for bad in batch.bad:
+                tally.fail(bad)
+            if stop.is_set():
+                return True
+    return False
 
 
-def _is_known(collection: Collection, record: Record) -> bool:
-    try:
-        return collection.get(record.id) == record
-    except ItemNotFound:
-        return False
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    remaining = iter(items)
-    while batch := list(islice(remaining, size)):
-        yield batch
-
-
-def _print(report: Report, as_json: bool) -> None:
-    for one in report.skipped:
-        typer.echo(f"skipped {one['source']}: {one['reason']}", err=True)
+def _print(name: str, kind: Kind, tally: Tally, count: int, seconds: float, stopped: bool, as_json: bool) -> None:
+    report = str(tally.path) if tally.failed else None
+    for bad in tally.first[:TOLD]:
+        typer.echo(f"skipped {plain(bad.where)}: {plain(bad.reason)}", err=True)
+    if tally.failed > TOLD:
+        typer.echo(f"and {tally.failed - TOLD:,} more", err=True)
+    if report:
+        typer.echo(f"the whole list is in {plain(report)}", err=True)
     if as_json:
-        print_json(asdict(report))
+        skipped = [{"source": bad.where, "reason": bad.reason} for bad in tally.first]
+        facts = {"collection": name, "kind": kind, "added": tally.added, "known": tally.known, "failed": tally.failed}
+        told = {"skipped": skipped, "report": report, "stopped": stopped, "count": count}
+        print_json({**facts, **told, "seconds": round(seconds, 2)})
         return
     typer.echo(
-        f"{report.collection}: {report.added} added, {report.known} there already, {len(report.skipped)} skipped; "
-        f"{report.count} {report.kind} in all, {report.seconds:.1f} s"
+        f"{name}: {tally.added:,} added, {tally.known:,} there already, {tally.failed:,} skipped; "
+        f"{count:,} {kind} in all, {seconds:.1f} s" + (" (stopped; run it again to go on)" if stopped else "")
     )

@@ -13,8 +13,8 @@ from app.cli.errors import CommandError
 from app.cli.terminal import progress_bar, waiting
 from app.demo import DEFAULTS, prepare_collections
 from app.settings import Settings
-from index.collection import Collection
-from index.store import Store
+from index import address
+from index.backend import Collection, Store
 
 if TYPE_CHECKING:
     # Not at run time: the module brings torch, and what is wrong with a query is said without waiting for it.
@@ -32,7 +32,7 @@ def settings_of(**given: Any) -> Settings:
 
 
 def open_store(settings: Settings) -> Store:
-    return Store(settings.data / "collections")
+    return address.open_store(settings.store, settings.data)
 
 
 def load_model(settings: Settings) -> Encoder:

@@ -21,11 +21,12 @@ from app.errors import InvalidParameter
 from app.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
 from app.media import TYPES
 from app.queries import sniff, validated
-from app.requests import MediaQuery
+from app.requests import MediaQuery, filter_of
 from app.routes.search import KEYWORDS, REVISION_CHARACTERS
 from app.schemas import QueryInfo, SpokenKeywords
 from app.settings import Settings
-from index.collection import Collection
+from index.backend import Collection
+from index.filters import Filter
 from index.ranking import Hit
 from models.audio import decode
 from models.config import Branch
@@ -55,9 +56,14 @@ class _Answer:
     about: dict[str, object]
 
 
-def search(query: str, name: str, top_k: int, branch: Branch | None, settings: Settings, as_json: bool) -> None:
-    """Print the nearest records of a collection; the JSON is that of `POST /search/{collection}`."""
-    answer = _ask(query, name, top_k, branch, settings)
+def search(
+    query: str, name: str, top_k: int, branch: Branch | None, where: str | None, settings: Settings, as_json: bool
+) -> None:
+    """Print the nearest records of a collection, of those that a filter lets through.
+
+    `where` is the filter's JSON. What is printed as JSON is that of `POST /search/{collection}`.
+    """
+    answer = _ask(query, name, top_k, branch, settings, where=_where(where))
     rows = [(rank, f"{hit.score:.3f}", hit.record.id, *_told(hit)) for rank, hit in enumerate(answer.hits, start=1)]
     if as_json:
         print_json({"results": [_result(rank, hit) for rank, hit in enumerate(answer.hits, start=1)], **answer.about})
@@ -94,7 +100,14 @@ def _print_words(spoken: SpokenKeywords) -> None:
 
 
 def _ask(
-    query: str, name: str, top_k: int, branch: Branch | None, settings: Settings, *, keywords: bool = False
+    query: str,
+    name: str,
+    top_k: int,
+    branch: Branch | None,
+    settings: Settings,
+    *,
+    where: Filter | None = None,
+    keywords: bool = False,
 ) -> _Answer:
     decoded = _decode(_read(query, branch, settings.max_body_bytes), settings.max_seconds)
     if decoded.info.truncated:
@@ -102,16 +115,16 @@ def _ask(
     with searchable(name, settings) as (encoder, collection):
         require_branch(encoder, branch)
         encoding_at = time.perf_counter()
-        vector, slots = _embed(encoder, decoded.payload, branch, keywords)
+        vector, slots = embed(encoder, decoded.payload, branch, keywords)
         searching_at = time.perf_counter()
-        hits = collection.search(vector, top_k)[0]
+        hits = collection.search(vector, top_k, where)[0]
         seconds = {
             "decode": decoded.seconds,
             "queue": 0.0,
             "encode": searching_at - encoding_at,
             "search": time.perf_counter() - searching_at,
         }
-        about = {"query": decoded.info.model_dump(), **_about(encoder, collection, seconds)}
+        about = {"query": decoded.info.model_dump(exclude_unset=True), **_about(encoder, collection, seconds)}
         return _Answer(hits, _spoken(encoder, collection, slots, top_k), about)
 
 
@@ -124,15 +137,23 @@ def _spoken(encoder: Encoder, collection: Collection, slots: Sequence[KeywordSlo
     return spoken_keywords(slots, Vocabulary.of(texts, directions), top_k)
 
 
+def _where(text: str | None) -> Filter | None:
+    try:
+        return None if text is None else filter_of(text)
+    except ValueError as error:
+        raise CommandError(f"the filter cannot be used: {error}") from None
+
+
 def _read(query: str, branch: Branch | None, most_bytes: int) -> MediaQuery:
     """The argument as a query: a file that is there, stdin for "-", or else a text."""
     try:
-        return validated(MediaQuery, {**_source(query, most_bytes), "branch": branch})
+        return validated(MediaQuery, {**source_of(query, most_bytes), "branch": branch})
     except InvalidParameter as error:
         raise CommandError(f"the query cannot be used: {error}") from None
 
 
-def _source(query: str, most_bytes: int) -> dict[str, object]:
+def source_of(query: str, most_bytes: int) -> dict[str, object]:
+    """What an argument names: a file that is there, stdin for "-", or else a text."""
     try:
         if query == "-":
             return _media(typer.get_binary_stream("stdin").read(most_bytes + 1), most_bytes)
@@ -177,9 +198,10 @@ def _decode(query: MediaQuery, max_seconds: float) -> _Decoded:
     return _Decoded(payload, info, time.perf_counter() - started_at)
 
 
-def _embed(
-    encoder: Encoder, payload: Payload, branch: Branch | None, keywords: bool
+def embed(
+    encoder: Encoder, payload: Payload, branch: Branch | None = None, keywords: bool = False
 ) -> tuple[NDArray[np.float32], Sequence[KeywordSlot]]:
+    """The vector (1, E) of one query or item, and its keyword slots where they are wanted."""
     if isinstance(payload, str):
         return encoder.embed_texts([payload]), ()
     if isinstance(payload, Image):

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from index.collection import Collection
+from index.backend import Collection, Store
 from index.errors import CollectionError
 from index.manifest import Kind
 from index.records import Record
-from index.store import Store
 from models.images import decode_image
 
 if TYPE_CHECKING:

@@ -1,18 +1,22 @@
-"""`/collections` and `/media`: what there is to find, and the files behind it."""
+"""`/collections` and `/media`: what there is to find, and the files behind it; collections made and deleted."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import FileResponse
 
+from app.errors import CollectionBusy, InvalidParameter
+from app.hosts import from_own_page
+from app.items import NewCollection
 from app.media import MEDIA_POLICY, UNKNOWN_TYPE, media_file
 from app.openapi import problem_responses
 from app.schemas import CollectionDetails, CollectionsResponse
 from app.state import Loaded, state_of
-from index.collection import Collection
-from index.errors import CollectionError
+from index.backend import Collection
+from index.errors import CollectionError, InvalidName
 
 MEDIA_CACHE = "private, max-age=3600"
 
@@ -32,10 +36,52 @@ async def describe_collection(request: Request, name: str) -> CollectionDetails:
     catalogue = state.loaded().catalogue
     try:
         return describe(await state.searching.run(catalogue.get, name))
+    except CollectionBusy as error:
+        return opening(name, error)
     except CollectionError as error:
         if name in catalogue.failed:
             return unavailable(name, error)
         raise
+
+
+@router.put(
+    "/collections/{name}",
+    summary="Make a collection",
+    status_code=201,
+    dependencies=[Depends(from_own_page)],
+    responses={
+        200: {"model": CollectionDetails, "description": "It was there already, and is just that."},
+        **problem_responses((400, 403, 409, 413, 422, 429, 503)),
+    },
+)
+async def make_collection(
+    request: Request, response: Response, name: str, wanted: NewCollection | None = None
+) -> CollectionDetails:
+    """Make an empty collection for vectors of this service's model. One that is there already stays as it is."""
+    state = state_of(request)
+    loaded = state.loaded()
+    encoder, kind = loaded.engine.encoder, (wanted or NewCollection()).kind
+    make = partial(loaded.catalogue.create, name, kind, encoder.dim, encoder.fingerprint)
+    try:
+        collection, new = await state.writing.run(make)
+    except InvalidName as error:
+        raise InvalidParameter(f"name: {error}") from None
+    response.status_code = 201 if new else 200
+    return describe(collection)
+
+
+@router.delete(
+    "/collections/{name}",
+    summary="Delete a collection",
+    status_code=204,
+    dependencies=[Depends(from_own_page)],
+    responses=problem_responses((403, 404, 422, 429, 503)),
+)
+async def delete_collection(request: Request, name: str) -> Response:
+    """Delete a collection, damaged or not, with its records and the media that it keeps; not media of elsewhere."""
+    state = state_of(request)
+    await state.writing.run(state.loaded().catalogue.delete, name)
+    return Response(status_code=204)
 
 
 @router.get(
@@ -66,9 +112,11 @@ async def media(
 
 def describe_all(loaded: Loaded) -> list[CollectionDetails]:
     """By name; nothing is opened for it."""
-    usable = [describe(collection) for collection in loaded.catalogue.collections.values()]
-    lost = [unavailable(name, error) for name, error in loaded.catalogue.failed.items()]
-    return sorted(usable + lost, key=lambda one: one.name)
+    catalogue = loaded.catalogue
+    found = {name: unavailable(name, error) for name, error in catalogue.failed.items()}
+    found |= {name: opening(name, CollectionBusy(name)) for name in catalogue.busy}
+    found |= {name: describe(collection) for name, collection in catalogue.collections.items()}
+    return [found[name] for name in sorted(found)]
 
 
 def describe(collection: Collection) -> CollectionDetails:
@@ -81,6 +129,10 @@ def describe(collection: Collection) -> CollectionDetails:
         dim=collection.dim,
         model=collection.fingerprint,
     )
+
+
+def opening(name: str, error: CollectionBusy) -> CollectionDetails:
+    return CollectionDetails(name=name, status="opening", detail=str(error))
 
 
 def unavailable(name: str, error: CollectionError) -> CollectionDetails:

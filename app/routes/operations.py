@@ -27,7 +27,7 @@ async def readyz(request: Request) -> Ready:
     """Yes, once a real utterance has gone through the model and there is a collection to search, until it stops."""
     state = state_of(request)
     catalogue = state.loaded().catalogue
-    if catalogue.failed and not catalogue.collections:
+    if not catalogue.collections and (catalogue.failed or catalogue.busy):
         await state.searching.run(catalogue.require_any)
     return Ready(status="ready")
 
@@ -54,8 +54,12 @@ async def info(request: Request) -> InfoResponse:
     responses={200: {"description": "Prometheus' text format.", "content": {"text/plain": {}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Requests, refusals by code, and histograms of the seconds in each stage."""
-    return Response(state_of(request).metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+    """Requests, refusals by code, histograms of the seconds in each stage, and how large the collections are."""
+    state = state_of(request)
+    if state.partial is not None:
+        catalogue = state.partial.catalogue
+        state.metrics.describe(catalogue.collections, len(catalogue.failed))
+    return Response(state.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _model(loaded: Loaded) -> FullModelInfo:
@@ -76,5 +80,7 @@ def _limits(state: State) -> Limits:
         max_body_bytes=settings.max_body_bytes,
         max_seconds=settings.max_seconds,
         max_top_k=MAX_TOP_K,
+        max_items=settings.max_items,
+        max_batch_bytes=settings.max_batch_bytes,
         deadline_s=settings.deadline_s,
     )

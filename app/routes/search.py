@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from functools import partial
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
-from app.embedding import Embedded, Stopwatch, Vector, embed, find_vector
-from app.errors import ClientGone, DeadlineExceeded
+from app.combining import find_combined
+from app.embedding import Embedded, Stopwatch, Vector, embed
 from app.keywords import SCORE_DIGITS, spoken_keywords
+from app.nearest import Page, page_of, vectors_of
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
+from app.patience import while_wanted
 from app.queries import read_query
 from app.requests import EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
@@ -30,7 +30,7 @@ from app.schemas import (
     Timings,
 )
 from app.state import Loaded, State, state_of
-from index.collection import Collection
+from index.backend import Collection
 from index.ranking import Hit
 
 KEYWORDS = "keywords"
@@ -38,7 +38,6 @@ REVISION_CHARACTERS = 12
 
 router = APIRouter(tags=["search"])
 
-T = TypeVar("T")
 Q = TypeVar("Q", bound=MediaQuery)
 
 
@@ -117,13 +116,16 @@ async def embed_query(request: Request) -> Response:
 
 
 async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
-    embedded, collection, hits = await _nearest(name, call, query)
-    vectors = await call.state.searching.run(_vectors, collection, hits) if "vector" in query.include else {}
+    embedded, collection, page = await _nearest(name, call, query)
+    wanted = page.hits if "vector" in query.include else []
+    vectors = await call.state.searching.run(vectors_of, collection, wanted) if wanted else {}
     results = [
-        _result(hit, rank, query, vectors.get(hit.record.id)) for rank, hit in enumerate(hits, start=query.offset + 1)
+        _result(hit, rank, query, vectors.get(hit.record.id))
+        for rank, hit in enumerate(page.hits, start=query.offset + 1)
     ]
     return SearchResponse(
         results=results,
+        **_caps(page),
         query=embedded.info,
         model=call.model,
         collection=_describe(collection),
@@ -133,17 +135,18 @@ async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
 
 
 async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
-    embedded, collection, hits = await _nearest(KEYWORDS, call, query, keywords=True)
+    embedded, collection, page = await _nearest(KEYWORDS, call, query, keywords=True)
     spoken = await _spoken(call, query, embedded, collection)
     found = [
         Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
-        for rank, hit in enumerate(hits, start=query.offset + 1)
+        for rank, hit in enumerate(page.hits, start=query.offset + 1)
     ]
     asked = {"vector": embedded.vector.tolist()} if "vector" in query.include else {}
     return KeywordsResponse(
         keywords=found,
         words=spoken.words,
         slots=spoken.slots,
+        **_caps(page),
         **asked,
         query=embedded.info,
         model=call.model,
@@ -175,32 +178,28 @@ async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:
 
 async def _nearest(
     name: str, call: _Call, query: NearestQuery, *, keywords: bool = False
-) -> tuple[Embedded, Collection, list[Hit]]:
+) -> tuple[Embedded, Collection, Page]:
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
     collection = await call.state.searching.run(call.loaded.catalogue.get, name)
     collection.require(call.loaded.engine.encoder.fingerprint)
-    embedded = await find_vector(call.state, call.loaded, query, name, call.watch, keywords=keywords)
-    look = partial(_look, collection, embedded.vector, query)
+    embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
+    look = partial(page_of, collection, embedded.vector, query)
     return embedded, collection, await call.watch.run("search", call.state.searching, look)
 
 
-def _look(collection: Collection, vector: Vector, query: NearestQuery) -> list[Hit]:
-    hits = collection.search(vector[None, :], query.offset + query.top_k)[0][query.offset :]
-    return [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
-
-
-def _vectors(collection: Collection, hits: list[Hit]) -> dict[str, list[float]]:
-    return {hit.record.id: collection.vector(hit.record.id).tolist() for hit in hits}
-
-
-def _result(hit: Hit, rank: int, query: SearchQuery, vector: list[float] | None) -> Result:
+def _result(hit: Hit, rank: int, query: SearchQuery, vector: Vector | None) -> Result:
     """Fields that were not asked for stay unset, and so stay out of the answer."""
-    record = hit.record
-    asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": vector}
+    record, numbers = hit.record, None if vector is None else vector.tolist()
+    asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": numbers}
     return Result.model_validate(
         {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
         | {name: value for name, value in asked.items() if name in query.include}
     )
+
+
+def _caps(page: Page) -> dict[str, bool]:
+    """Unset, and so not in the answer, for what knows no cap."""
+    return {} if page.capped is None else {"capped": page.capped}
 
 
 def _describe(collection: Collection) -> CollectionInfo:
@@ -214,28 +213,5 @@ async def _answer(
     state = state_of(request)
     loaded = state.loaded()
     query = await read_query(request, shape)
-    answer = await _while_wanted(request, handle(_Call(request, state, loaded), query), state.settings.deadline_s)
+    answer = await while_wanted(request, handle(_Call(request, state, loaded), query), state.settings.deadline_s)
     return Response(answer.model_dump_json(exclude_unset=True), media_type="application/json")
-
-
-async def _while_wanted(request: Request, work: Coroutine[None, None, T], deadline_s: float) -> T:
-    """The result of the work; it is cancelled, down to its place in the queue, when the client goes or time is up."""
-    working, leaving = asyncio.create_task(work), asyncio.create_task(_left(request))
-    try:
-        await asyncio.wait({working, leaving}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        if leaving.done():
-            raise ClientGone("The client went away before the answer was there.")
-        raise DeadlineExceeded(f"There was no answer within {deadline_s:g} s.")
-    finally:
-        for task in (working, leaving):
-            task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
-
-
-async def _left(request: Request) -> None:
-    """Returns when the client has closed the connection; the body has been read, so nothing else can come."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

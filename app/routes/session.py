@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.access.guard import COOKIE
 from app.access.keys import ApiKeys
 from app.errors import Unauthorized
-from app.openapi import problem_responses
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(include_in_schema=False)
 
 
 class SessionRequest(BaseModel):
@@ -22,7 +21,7 @@ class SessionRequest(BaseModel):
     key: str = Field(min_length=1, max_length=256, pattern=r"^[\x21-\x7e]+$")
 
 
-@router.post("/session", status_code=204, summary="Keep a key", responses=problem_responses((401, 422)))
+@router.post("/session", status_code=204)
 async def open_session(request: Request, session: SessionRequest) -> Response:
     """Keep an API key in a cookie that no script can read and no other site can use."""
     keys = cast(ApiKeys, request.app.state.api_keys)
@@ -35,7 +34,7 @@ async def open_session(request: Request, session: SessionRequest) -> Response:
     return answer
 
 
-@router.delete("/session", status_code=204, summary="Forget the key")
+@router.delete("/session", status_code=204)
 async def close_session() -> Response:
     """Take the cookie away again."""
     answer = Response(status_code=204)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -9,8 +10,11 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from app.catalogue import Catalogue
+from app.errors import CollectionBusy
 from app.main import create_app
 from app.settings import Settings
+from index.collection import Collection
 from index.records import Record
 from index.store import Store
 from tests.app.conftest import MakeClient, wait_until_ready
@@ -114,3 +118,64 @@ def test_a_collection_that_another_process_holds_is_tried_again(
         held.close()
         assert client.post("/search/images", json={"text": "dog"}).status_code == 200
         assert names(client)["images"] == "ready"
+
+
+class SlowStore(Store):
+    """Takes its time to open the collections of some names."""
+
+    def __init__(self, root: Path, *slow: str) -> None:
+        super().__init__(root)
+        self.slow = slow
+        self.go_on = threading.Event()
+
+    def open(self, name: str, fingerprint: str | None = None) -> Collection:
+        if name in self.slow:
+            assert self.go_on.wait(20)
+        return super().open(name, fingerprint)
+
+
+def test_the_others_serve_while_one_is_opened(settings: Settings) -> None:
+    store = SlowStore(settings.data / "collections", "odd")
+    catalogue = Catalogue(store, patience_s=0.2)
+
+    assert sorted(catalogue.collections) == ["captions", "images", "keywords"]
+    assert catalogue.busy == ["odd"]
+    for use in (lambda: catalogue.get("odd"), lambda: catalogue.delete("odd")):
+        with pytest.raises(CollectionBusy):
+            use()
+    assert catalogue.get("images").count == len(WORDS)
+    store.go_on.set()
+    while catalogue.busy:
+        time.sleep(0.005)
+    assert catalogue.get("odd").name == "odd"
+    catalogue.close()
+    Store(settings.data / "collections").open("odd").close()
+
+
+def test_one_that_is_opened_too_late_is_closed_again(settings: Settings) -> None:
+    store = SlowStore(settings.data / "collections", "odd")
+    catalogue = Catalogue(store, patience_s=0.0)
+    catalogue.close()
+    store.go_on.set()
+    while catalogue.busy:
+        time.sleep(0.005)
+
+    assert catalogue.collections.keys() <= {"captions", "images", "keywords"}
+    Store(settings.data / "collections").open("odd").close()
+
+
+def test_a_service_says_what_it_is_opening(settings: Settings, encoder: FakeEncoder) -> None:
+    store = SlowStore(settings.data / "collections", "later")
+    with TestClient(create_app(settings, encoder, store)) as client:
+        wait_until_ready(client)
+        Store(settings.data / "collections").create("later", "images", encoder.dim, encoder.fingerprint).close()
+        refused = client.post("/search/later", json={"text": "dog"})
+        assert_problem(refused, 503, "collection_busy")
+        assert refused.headers["retry-after"] == "2"
+        assert client.get("/collections/later").json()["status"] == "opening"
+        assert names(client)["later"] == "opening"
+        assert client.post("/search/images", json={"text": "dog"}).status_code == 200
+        store.go_on.set()
+        while client.get("/collections/later").json()["status"] == "opening":
+            time.sleep(0.005)
+        assert client.post("/search/later", json={"text": "dog"}).status_code == 200

@@ -49,7 +49,10 @@ def test_a_folder_of_images(speechclip: Speechclip, photos: Path) -> None:
     report = speechclip.json("index", "pets", photos)
 
     assert report.pop("seconds") > 0
-    assert report == {"collection": "pets", "kind": "images", "added": 5, "known": 0, "skipped": [], "count": 5}
+    assert report == {
+        "collection": "pets", "kind": "images", "added": 5, "known": 0, "failed": 0, "skipped": [], "report": None,
+        "stopped": False, "count": 5,
+    }  # fmt: skip
     assert ids(speechclip, "pets") == [
         "apple.PNG", "cat.PNG", "dog.PNG", "sub/deep/guitar.PNG", "sub/rocket.PNG"
     ]  # fmt: skip
@@ -75,8 +78,8 @@ def test_a_second_run_does_only_what_is_new(speechclip: Speechclip, photos: Path
 def test_a_run_that_was_cut_off_goes_on(
     speechclip: Speechclip, photos: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "IMAGE_BATCH", 2)
-    encoder.broken = lambda word: word == "rocket"
+    monkeypatch.setattr(indexing, "BATCH", {"images": 2})
+    encoder.broken = lambda word: len(encoder.batches) > 1
     with pytest.raises(RuntimeError):
         speechclip.run("index", "pets", photos)
     encoder.broken = lambda word: False
@@ -152,7 +155,7 @@ def test_long_lines(speechclip: Speechclip, tmp_path: Path) -> None:
 
     report = speechclip.json("index", "words", path, status=1)
     assert report["added"] == 1
-    assert report["skipped"] == [{"source": "texts.txt:2", "reason": "the line has 1001 characters; 1000 are the most"}]
+    assert report["skipped"] == [{"source": "texts.txt:2", "reason": "the text has 1001 characters; 1000 are the most"}]
     assert speechclip.json("search", "x", "--collection", "words")["results"][0]["caption"] == "x" * 300
 
 

@@ -41,6 +41,24 @@ def test_a_spoken_word_finds_its_image(speechclip: Speechclip) -> None:
     assert answer["query"] == {"kind": "audio", "format": "wav", "seconds": 0.75, "truncated": False}
 
 
+def test_a_filter_chooses_what_may_be_found(speechclip: Speechclip) -> None:
+    answer = speechclip.json("search", "cat", "--filter", '{"metadata.length": {"gt": 3}, "id": {"ne": "guitar"}}')
+
+    assert {one["id"] for one in answer["results"]} == {"apple", "rocket"}
+
+
+@pytest.mark.parametrize(
+    ("filter", "words"),
+    [
+        ("{", "is not JSON"),
+        ('{"length": {"gt": 3}}', "/length is no field; there are id, uri, caption and metadata.KEY"),
+        ('{"metadata.length": {"above": 3}}', "/metadata.length/above is no condition"),
+    ],
+)
+def test_a_fault_in_a_filter_is_pointed_at(speechclip: Speechclip, filter: str, words: str) -> None:
+    assert f"the filter cannot be used: {words}" in speechclip.refused("search", "cat", "--filter", filter)
+
+
 @pytest.mark.parametrize(
     ("query", "content", "kind", "format"),
     [

@@ -16,7 +16,10 @@ BODY = (
     b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
     b"\r\n-- x is no boundary\x00\xff\r\n--x--\r\n"
 )
-PARTS = [Part("top_k", False, bytearray(b"5")), Part("file", True, bytearray(b"\r\n-- x is no boundary\x00\xff"))]
+PARTS = [
+    Part("top_k", False, bytearray(b"5")),
+    Part("file", True, bytearray(b"\r\n-- x is no boundary\x00\xff"), "a.wav"),
+]
 
 
 def parts_of(body: bytes, size: int = 1 << 20, content_type: str = "multipart/form-data; boundary=x") -> list[Part]:

@@ -51,6 +51,10 @@ FIELDS = [
     "offset",
     "min_score",
     "include",
+    "filter",
+    "group_by",
+    "diversity",
+    "queries",
     "data",
     "x",
 ]

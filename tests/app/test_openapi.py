@@ -19,6 +19,16 @@ QUERIES: dict[str, type[MediaQuery]] = {
     "/embed": EmbedQuery,
 }
 
+KEEPING = {
+    "/collections/{name}/items",
+    "/collections/{name}/items/{id}",
+    "/collections/{name}/compact",
+    "/collections/{name}/snapshot",
+    "/collections/{name}/restore",
+    "/snapshots",
+    "/snapshots/{file}",
+}
+
 
 @pytest.fixture(scope="module")
 def document(client: TestClient) -> dict[str, Any]:
@@ -33,8 +43,8 @@ def test_it_is_valid(document: dict[str, Any]) -> None:
 
 
 def test_it_names_every_path_once_and_the_versioned_ones_as_a_server(document: dict[str, Any]) -> None:
-    expected = {*QUERIES, "/collections", "/collections/{name}", "/media/{collection}/{id}"}
-    assert set(document["paths"]) == expected | {"/livez", "/readyz", "/info", "/metrics"}
+    expected = {*QUERIES, "/embeddings", "/collections", "/collections/{name}", "/media/{collection}/{id}"}
+    assert set(document["paths"]) == expected | KEEPING | {"/livez", "/readyz", "/info", "/metrics"}
     assert [server["url"] for server in document["servers"]] == ["/", "/v1"]
 
 
@@ -78,3 +88,24 @@ def test_every_code_is_listed_for_the_docs_page(document: dict[str, Any]) -> Non
 
     assert {kind.code for kind in PROBLEMS.values()} <= listed
     assert {"internal", "not_found", "method_not_allowed"} <= listed
+
+
+def test_items_can_be_sent_in_three_ways(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/collections/{name}/items"]["post"]
+    content = operation["requestBody"]["content"]
+
+    assert set(content) == {
+        "multipart/form-data",
+        "audio/*",
+        "image/*",
+        "application/octet-stream",
+        "application/json",
+    }
+    shapes = [shape["$ref"].rpartition("/")[2] for shape in content["application/json"]["schema"]["oneOf"]]
+    assert shapes == ["NewItem", "NewItems"]
+    assert set(shapes) <= document["components"]["schemas"].keys()
+    files = content["multipart/form-data"]["schema"]["properties"]["file"]
+    assert files["type"] == "array"
+    named = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}
+    assert named == {"id", "uri", "caption", "metadata"}
+    assert [one["name"] for one in operation["parameters"] if one["in"] == "header"] == ["Idempotency-Key"]

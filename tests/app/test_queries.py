@@ -129,7 +129,7 @@ def test_an_impossible_parameter_is_named(client: TestClient, query: str, field:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ({}, "exactly one of audio, id, image, text, vector; got none"),
+        ({}, "exactly one of audio, id, image, queries, text, vector; got none"),
         ({"text": "dog", "id": "dog"}, "got id, text"),
         ({"text": "dog", "colour": "red"}, "colour"),
         ({"text": ""}, "text"),

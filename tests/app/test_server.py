@@ -44,7 +44,9 @@ def prepare_collections(store, encoder, progress):
             store.create(name, name, encoder.dim, encoder.fingerprint).close()
 
 sys.modules["models.encoder"] = types.SimpleNamespace(load_encoder=lambda name: Weak())
-sys.modules["app.demo"] = types.SimpleNamespace(prepare_collections=prepare_collections)
+sys.modules["app.demo"] = types.SimpleNamespace(
+    prepare_collections=prepare_collections, is_default=lambda collection: False
+)
 
 from app.server import serve
 from app.settings import Settings

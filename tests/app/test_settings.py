@@ -49,6 +49,7 @@ def test_more_than_one_worker_is_refused_with_the_reason(monkeypatch: pytest.Mon
         ("queue_size", 0),
         ("deadline_s", -1),
         ("log_level", "loud"),
+        ("store", "redis://host"),
         ("batch_size", 0),
     ],
 )

@@ -187,6 +187,16 @@ def test_images_of_any_mode_are_taken(encoder: SpeechClipEncoder) -> None:
     assert_unit(encoder.embed_images([*images, Image.new("RGB", (1, 1)), Image.new("L", (1, 90_000))]), 13)
 
 
+@pytest.mark.parametrize("mode", ["1", "LA", "P", "RGB", "RGBA", "CMYK", "I", "F"])
+def test_a_prepared_image_is_small_and_embeds_as_the_image_does(encoder: SpeechClipEncoder, mode: str) -> None:
+    for size in ((1, 1), (640, 97), (31, 2000)):
+        image = Image.effect_noise(size, 90).convert("L").convert("RGB" if mode in ("P", "CMYK") else "L").convert(mode)
+        prepared = encoder.prepare_image(image)
+
+        assert max(prepared.size) == encoder.config.clip.vision.image_size
+        assert np.array_equal(encoder.embed_images([prepared]), encoder.embed_images([image]))
+
+
 def test_different_words_and_colours_are_different(encoder: SpeechClipEncoder) -> None:
     dog, cat = encoder.embed_texts(["dog", "cat"])
     red, blue = encoder.embed_images([Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")])

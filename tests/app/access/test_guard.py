@@ -122,7 +122,7 @@ def test_operators_with_a_port_of_their_own(make_client: MakeClient) -> None:
 
 
 def test_a_file_of_keys_that_cannot_be_read_stops_the_start(make_client: MakeClient, tmp_path: Path) -> None:
-    from app.errors import InvalidKeys
+    from app.access.errors import InvalidKeys
 
     with pytest.raises(InvalidKeys, match="cannot be read"), make_client(api_keys_file=tmp_path / "none.toml"):
         pass

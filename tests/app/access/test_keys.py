@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.access.errors import InvalidKeys
 from app.access.keys import ApiKeys, KeyRule, digest, new_secret, read_keys
-from app.errors import InvalidKeys
 
 SECRET = "scs_secret"
 FILE = f"""
