@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import faiss
 import numpy as np
@@ -16,6 +17,8 @@ import index.vectors
 from index.vectors import FaissIndex, Ids, VectorIndex
 
 UnitVectors = Callable[..., NDArray[np.float32]]
+
+T = TypeVar("T", bound=VectorIndex)
 
 
 @pytest.fixture(params=[FaissIndex])
@@ -29,7 +32,7 @@ def ids(*values: int) -> Ids:
     return np.array(values, np.int64)
 
 
-def filled(make: Callable[[int], VectorIndex], vectors: NDArray[np.float32]) -> VectorIndex:
+def filled(make: Callable[[int], T], vectors: NDArray[np.float32]) -> T:
     index = make(vectors.shape[1])
     index.add(np.arange(len(vectors), dtype=np.int64) * 10, vectors)
     return index
