@@ -13,12 +13,14 @@ import typer
 
 from training.datasets.cli import app as data_commands
 from training.published.command import train
+from training.scenes.command import scenes
 
 if TYPE_CHECKING:
     from training.evaluation.evaluation import Evaluation, Question
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 app.add_typer(data_commands, name="data")
+data_commands.command()(scenes)
 app.command()(train)
 
 WORK = Path("work/evaluation")

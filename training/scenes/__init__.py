@@ -1,0 +1,1 @@
+"""Spoken scenes: a corpus of drawings composed into pictures, and of captions of them that synthetic voices speak."""
