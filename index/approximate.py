@@ -21,7 +21,9 @@ class Approximate:
     def __init__(self, index: Any, setting: Setting) -> None:
         self._index = index
         self._setting = setting
-        self._lists = 0 if setting.nprobe is None else faiss.extract_index_ivf(index).nlist
+        lists = None if setting.nprobe is None else faiss.extract_index_ivf(index)
+        self._lists = 0 if lists is None else lists.nlist
+        self._graph = lists is not None and isinstance(faiss.downcast_index(lists.quantizer), faiss.IndexHNSW)
 
     @property
     def dim(self) -> int:
@@ -49,7 +51,7 @@ class Approximate:
         if setting.nprobe is None:
             return faiss.SearchParameters(sel=among)
         nprobe = min(round(setting.nprobe * wider), self._lists)
-        centres = faiss.SearchParametersHNSW(efSearch=2 * nprobe)
+        centres = faiss.SearchParametersHNSW(efSearch=2 * nprobe) if self._graph else None
         lists = faiss.SearchParametersIVF(nprobe=nprobe, sel=among, quantizer_params=centres)
         if isinstance(self._index, faiss.IndexPreTransform):
             return faiss.SearchParametersPreTransform(index_params=lists)
@@ -68,7 +70,7 @@ def load(path: Path, lists: bool) -> Any:
         raise ValueError(f"{path.name} is not a FAISS index: {error}") from error
     if index.metric_type != faiss.METRIC_INNER_PRODUCT:
         raise ValueError(f"{path.name} is a FAISS index of another kind")
-    if lists:
-        # Else every search starts threads that read ahead.
-        faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists).prefetch_nthread = 0
+    held = faiss.downcast_InvertedLists(faiss.extract_index_ivf(index).invlists) if lists else None
+    if isinstance(held, faiss.OnDiskInvertedLists):
+        held.prefetch_nthread = 0  # else every search starts threads that read ahead
     return index

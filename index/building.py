@@ -26,7 +26,8 @@ from index.manifest import BaseFiles, Built
 from index.matrix import Matrix
 from index.recipes import CONSTRUCTION, RECIPES, TRAINING_PER_LIST, Recipe, RecipeName, lists_for
 from index.records import Vectors
-from index.table import State, Table
+from index.rows import State
+from index.table import Table
 from index.vectors import Ids, faiss
 
 VECTORS = "vectors.f32"
@@ -36,7 +37,9 @@ TRAINED = 65_536
 """Vectors from which codes are learned."""
 ADDED = 10_000
 """Vectors that are added at a time; of a graph, where each takes long, a tenth of that."""
-MOST_SAMPLED = 1_000_000
+FOUND_CENTRES = 64
+"""Candidates for the centre that is nearest to a vector, where there are so many that a graph finds it."""
+MOST_SAMPLED = 400_000
 """Vectors that centres are found among: they are all in memory then."""
 
 
@@ -103,11 +106,13 @@ def _train(index: Any, recipe: Recipe, sample: Vectors, tell: Tell) -> None:
     if recipe.codes == "product":
         rotation, inner = faiss.downcast_VectorTransform(index.chain.at(0)), faiss.downcast_index(index.index)
         rotation.niter, rotation.niter_pq_0, rotation.niter_pq, rotation.max_train_points = 12, 12, 2, TRAINED // 4
-        inner.do_polysemous_training = False  # for a kind of search that is not done here
         rotation.train(sample)
         sample = rotation.apply(sample)
     if recipe.lists:
-        inner.quantizer.add(centres(sample, inner.nlist, tell))
+        quantizer = faiss.downcast_index(inner.quantizer)
+        quantizer.add(centres(sample, inner.nlist, tell))
+        if isinstance(quantizer, faiss.IndexHNSW):
+            quantizer.hnsw.efSearch = FOUND_CENTRES
     if recipe.graph:
         index.hnsw.efConstruction = CONSTRUCTION
     inner.train(sample[:TRAINED])

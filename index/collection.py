@@ -24,7 +24,8 @@ from index.ranking import Hit, nearest, ranked
 from index.recipes import RecipeName
 from index.records import Record, Vectors, check_id, check_records, check_vectors
 from index.renewal import Renewal
-from index.table import Change, Row, Table
+from index.rows import Change, Row
+from index.table import Table
 from index.upkeep import Upkeep
 from index.vectors import VectorIndex
 
@@ -286,6 +287,7 @@ class Collection(Upkeep):
                 index.remove(change.gone)
                 index.add(change.rows, vectors)
                 self._index, self._state = index, change.state
+        self._derived.stored(self._table, self._manifest)
         self._renewal.start()
         return change
 

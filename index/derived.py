@@ -16,7 +16,8 @@ from index.errors import BuildFailed, CollectionDamaged
 from index.index_files import IndexFiles
 from index.layered import FEWEST_CHANGES, LayeredIndex
 from index.manifest import BaseFiles, IndexFile, Manifest
-from index.table import State, Table
+from index.rows import State
+from index.table import Table
 from index.vectors import FaissIndex, VectorIndex
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,11 @@ class Derived:
             return index.is_worn or index.base.finder is None
         return manifest.recipe != "Flat" and index.count >= FEWEST_CHANGES
 
+    def stored(self, table: Table, manifest: Manifest) -> None:
+        """After each batch."""
+        if table.trim():
+            self.files.seal(manifest)
+
     def flush(self, index: VectorIndex | None, table: Table, manifest: Manifest, state: State) -> Manifest:
         """Write what is not on disk yet; a large index needs no more than it has."""
         if index is None or (manifest.index is not None and manifest.index.seq == state.seq):
@@ -129,6 +135,7 @@ class Derived:
                 manifest = manifest.model_copy(update={"index": self.files.write_flat(index, state.seq)})
                 manifest.write(self._folder)
                 self.files.sweep(manifest)
+        self.files.seal(manifest)
         return manifest
 
 

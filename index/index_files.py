@@ -33,12 +33,16 @@ class IndexFiles:
         self._seals = Seals(folder)
 
     def trusts(self, records: str) -> bool:
-        """Whether the file of the records is as it was left by whoever closed it. To be asked before it is opened."""
-        return self._seals.hold(self._folder / records) and not (self._folder / f"{records}-wal").exists()
+        """Whether the file of the records is as this package left it. To be asked before it is opened.
+
+        There may be a log beside it, after a kill: SQLite has checksums in that.
+        """
+        return self._seals.hold(records)
 
     def seal(self, manifest: Manifest) -> None:
-        """Note that the collection's files are whole as they are now."""
-        self._seals.put(self._folder / name for name in (manifest.records, *_names(manifest)))
+        """Note that the records are whole as they are now: they were before, and only this package wrote to them."""
+        self._seals.put(manifest.records)
+        self._seals.write((manifest.records, *_names(manifest)))
 
     def sweep(self, manifest: Manifest) -> None:
         """Delete the files of every other index."""
@@ -70,6 +74,7 @@ class IndexFiles:
         """Durably."""
         path = self._folder / f"index-{seq}.faiss"
         files.replace(path, index.save)
+        self._seals.put(path.name)
         return IndexFile(seq=seq, count=index.count, sha256=files.sha256(path))
 
     def write_vectors(self, chunks: Iterable[tuple[Ids, Vectors]], seq: int) -> BaseFiles:
@@ -99,9 +104,10 @@ class IndexFiles:
         return Finder(index, file.built.setting.depth, _exact_share(file.built))
 
     def _check(self, name: str, sha256: str) -> None:
-        path = self._folder / name
-        if not self._seals.hold(path) and files.sha256(path) != sha256:
-            raise ValueError(f"the checksum of {name} is wrong")
+        if not self._seals.hold(name):
+            self._seals.put(name)  # before it is read: what is written to it meanwhile breaks the seal
+            if files.sha256(self._folder / name) != sha256:
+                raise ValueError(f"the checksum of {name} is wrong")
 
 
 def _exact_share(built: Built) -> float:

@@ -17,8 +17,10 @@ CONSTRUCTION = 80
 """Candidates that an HNSW graph looks at for every vector it takes in."""
 TRAINING_PER_LIST = 20
 """Vectors for every list, of which its centre is learned."""
-FEWEST_FOR_CODES = 256
-"""Vectors that a product quantizer needs: it has as many codes."""
+FEWEST_FOR_CODES = 16
+"""Vectors that a product quantizer needs: it has as many codes for each part."""
+COMPARED_CENTRES = 8192
+"""So many centres are compared with a query sooner than a graph would find the nearest of them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Recipe:
 
     name: RecipeName
     codes: Literal["full", "half", "byte", "product"]
-    """How the index keeps a vector: as it is, in half precision, a byte for a number, a byte for eight numbers."""
+    """How the index keeps a vector: as it is, in half precision, a byte for a number, half a byte for four numbers."""
     lists: bool = False
     """Vectors lie in lists around centres; a search reads the lists whose centres are nearest."""
     graph: bool = False
@@ -35,7 +37,7 @@ class Recipe:
 
     def code_bytes(self, dim: int) -> int:
         """The index's own copy of one vector."""
-        return {"full": 4 * dim, "half": 2 * dim, "byte": dim, "product": parts(dim)}[self.codes]
+        return {"full": 4 * dim, "half": 2 * dim, "byte": dim, "product": (parts(dim) + 1) // 2}[self.codes]
 
     def vector_bytes(self, dim: int) -> int:
         """All that one vector takes in memory."""
@@ -58,12 +60,12 @@ class Recipe:
 
     def factory(self, count: int, dim: int) -> str:
         """FAISS's description of an index for so many vectors."""
-        coder = {"full": "Flat", "half": "SQfp16", "byte": "SQ8", "product": f"PQ{parts(dim)}"}[self.codes]
+        coder = {"full": "Flat", "half": "SQfp16", "byte": "SQ8", "product": f"PQ{parts(dim)}x4fs"}[self.codes]
         if self.graph:
             return f"HNSW{NEIGHBOURS},{coder}"
         if self.lists:
-            # Centres are found by a graph as well: comparing thousands of them would be half of a search.
-            coder = f"IVF{lists_for(count)}_HNSW{NEIGHBOURS},{coder}"
+            graph = f"_HNSW{NEIGHBOURS}" if lists_for(count) > COMPARED_CENTRES else ""
+            coder = f"IVF{lists_for(count)}{graph},{coder}"
         if self.codes == "product":
             return f"OPQ{parts(dim)}_{parts(dim) * (dim // parts(dim))},{coder}"
         return coder
@@ -85,11 +87,11 @@ RECIPES: Mapping[RecipeName, Recipe] = MappingProxyType({
 
 
 def parts(dim: int) -> int:
-    """Into how many parts a product quantizer cuts a vector: one for eight numbers."""
-    return max(1, dim // 8)
+    """Into how many parts a product quantizer cuts a vector: one for four numbers."""
+    return max(1, dim // 4)
 
 
 def lists_for(count: int) -> int:
-    """How many lists: some sixteen times the square root, a power of two, with enough vectors to train each."""
-    wanted = 1 << round(math.log2(16 * math.sqrt(max(count, 1))))
+    """How many lists: some four times the square root, a power of two, with enough vectors to train each."""
+    wanted = 1 << round(math.log2(4 * math.sqrt(max(count, 1))))
     return max(1, min(wanted, count // TRAINING_PER_LIST))

@@ -26,21 +26,27 @@ class Seals:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._seals = _read(folder / FILE_NAME)
+        self._written = dict(self._seals)
 
-    def hold(self, path: Path) -> bool:
+    def hold(self, name: str) -> bool:
         """Whether a file of the folder is the very one that was sealed."""
         with suppress(OSError):
-            return self._seals.get(path.name) == _seal(path)
+            return self._seals.get(name) == _seal(self._folder / name)
         return False
 
-    def put(self, paths: Iterable[Path]) -> None:
-        """Seal these files, which are whole, and no others. Where that fails they are looked through the next time."""
+    def put(self, name: str) -> None:
+        """Seal a file of the folder, which is whole."""
         with suppress(OSError):
-            seals = {path.name: _seal(path) for path in paths}
-            if seals != self._seals:
-                content = json.dumps({"files": seals, "checksum": _checksum(seals)})
+            self._seals[name] = _seal(self._folder / name)
+
+    def write(self, names: Iterable[str]) -> None:
+        """Remember the seals of these, and no others, for later. Where that fails they are looked through again."""
+        seals = {name: self._seals[name] for name in names if name in self._seals}
+        if seals != self._written:
+            content = json.dumps({"files": seals, "checksum": _checksum(seals)})
+            with suppress(OSError):
                 files.replace(self._folder / FILE_NAME, lambda new: _write(new, content))
-                self._seals = seals
+                self._written = seals
 
 
 def _seal(path: Path) -> Seal:

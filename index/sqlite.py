@@ -55,3 +55,6 @@ def prepare(connection: sqlite3.Connection) -> None:
     """Write ahead, and wait for the disk."""
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    # The log is moved into the file by `Table.trim`, which is to know when the file changes, and starts short again.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA journal_size_limit = 0")

@@ -8,7 +8,6 @@ import threading
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,12 @@ from index.errors import BatchKeyReused, CollectionDamaged
 from index.filters import Filter, matches
 from index.matching import Matched, scan
 from index.records import Record, Vectors, metadata_text
+from index.rows import Change, Row, State
 from index.sqlite import connect, damage, guarded, prepare
 
 FILE_NAME = "records.sqlite"
 CHUNK_ROWS = 4096
+LOG_BYTES = 16 * 1024 * 1024
 
 # `row` is the id in FAISS. It is a column of its own because VACUUM may renumber a hidden rowid. SQLite's pages have no
 # checksums, so every row carries one, and the count tells when rows went missing.
@@ -38,39 +39,6 @@ _BY_SEQ = "CREATE INDEX records_by_seq ON records (seq)"
 _COLUMNS = "row, id, uri, caption, metadata, seq, vector, checksum"
 
 
-@dataclass(frozen=True)
-class State:
-    """How far a table is: `seq` counts the batches committed, `count` the records there are."""
-
-    seq: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Change:
-    """A batch, written but not committed: what an index has to do to follow."""
-
-    state: State
-    gone: NDArray[np.int64]
-    """Rows whose vectors are no longer so: replaced or deleted."""
-    rows: NDArray[np.int64]
-    """Rows of the vectors that are new."""
-
-    @property
-    def receipt(self) -> Receipt:
-        replaced = len(self.gone)
-        return Receipt(self.state.seq, self.state.count, len(self.rows) - replaced, replaced)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One record as stored."""
-
-    row: int
-    record: Record
-    vector: NDArray[np.float32]
-
-
 class Table:
     """Records in an SQLite file. One thread writes at a time, any number read; readers see whole batches only.
 
@@ -81,6 +49,7 @@ class Table:
     def __init__(self, folder: Path, dim: int, file: str = FILE_NAME) -> None:
         self._name = folder.name
         self._path = folder / file
+        self._log = folder / f"{file}-wal"
         self._bytes = 4 * dim
         self._reading = threading.Lock()
         self._matched = Matched()
@@ -257,6 +226,17 @@ class Table:
             except sqlite3.Error:
                 self._roll_back()
                 raise
+
+    def trim(self) -> bool:
+        """Move a log that has become long into the table, as far as readers allow; whether it was so long."""
+        try:
+            long = self._log.stat().st_size > LOG_BYTES
+        except FileNotFoundError:
+            return False
+        if long:
+            with suppress(sqlite3.Error):  # what is stored is stored: the next one tries again
+                self._writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return long
 
     def checkpoint(self) -> None:
         """Move the log into the table, as far as readers allow."""

@@ -25,7 +25,7 @@ TOLERANCE = 1e-6
 
 LISTS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 FOLLOWED = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
-DEPTHS = {"full": (1,), "half": (2,), "byte": (2, 4), "product": (4, 16, 64)}
+DEPTHS = {"full": (1,), "half": (2,), "byte": (2, 4), "product": (8, 32, 128)}
 """By codes: the coarser they are, the more of what they find is to be compared anew."""
 
 

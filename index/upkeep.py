@@ -14,8 +14,9 @@ from index.locks import Gate
 from index.manifest import Manifest
 from index.media import Media
 from index.renewal import Renewal
+from index.rows import State
 from index.snapshot import Contents, Snapshot
-from index.table import FILE_NAME, State, Table
+from index.table import FILE_NAME, Table
 from index.vectors import VectorIndex
 
 

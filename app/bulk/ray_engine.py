@@ -6,6 +6,7 @@ here, by the one process that has the collection open.
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator
@@ -56,9 +57,10 @@ def embedded(
     ray = _ray()
     ours = not ray.is_initialized()
     if ours:
-        ray.init(log_to_driver=False)
+        ray.init(log_to_driver=False, logging_level=logging.WARNING)
+    _quieten(ray)
     try:
-        workers = _workers(ray.cluster_resources())
+        workers = _workers(ray)
         yield _batches(ray, items, {"kind": kind, "load": load, "max_seconds": max_seconds}, size, workers)
     finally:
         if ours:
@@ -75,12 +77,19 @@ def _ray() -> Any:
         raise SourceError("--engine ray needs Ray: install speechclip-search[ray]") from None
 
 
-def _workers(resources: dict[str, float]) -> dict[str, Any]:
+def _quieten(ray: Any) -> None:
+    """The terminal shows how far this command is; what Ray plans is of no use beside it."""
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+
+
+def _workers(ray: Any) -> dict[str, Any]:
     """A model for every GPU, or else for every core but the one that hands out the work."""
+    resources = ray.cluster_resources()
     gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
-    if gpus:
-        return {"concurrency": (1, gpus), "num_gpus": 1, "num_cpus": max(1, cpus // gpus - 1)}
-    return {"concurrency": (1, max(1, cpus - 1)), "num_cpus": 1}
+    each = {"num_gpus": 1, "num_cpus": max(1, cpus // gpus - 1)} if gpus else {"num_cpus": 1}
+    most = gpus or max(1, cpus - 1)
+    return {"compute": ray.data.ActorPoolStrategy(min_size=1, max_size=most), **each}
 
 
 def _batches(

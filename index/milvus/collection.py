@@ -35,8 +35,8 @@ from index.milvus.search import Searcher
 from index.milvus.state import Reading
 from index.ranking import Hit
 from index.records import Record, check_id, check_records, check_vectors
+from index.rows import State
 from index.snapshot import Snapshot
-from index.table import State
 
 MOST_KEYS = 1000
 """In one expression."""

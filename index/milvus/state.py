@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable
 
 from index.errors import CollectionError
-from index.table import State
+from index.rows import State
 
 FRESH_S = 1.0
 
@@ -23,6 +24,8 @@ class Reading:
         """read: asks the server."""
         self._read = read
         self._reading = threading.Lock()
+        self._setting = threading.Lock()
+        self._tickets, self._newest = itertools.count(1), 0
         self.renew()
 
     @property
@@ -33,8 +36,13 @@ class Reading:
 
     def renew(self) -> State:
         """Ask the server now."""
-        self._state, self._at = self._read(), time.monotonic()
-        return self._state
+        ticket = next(self._tickets)
+        state = self._read()
+        with self._setting:
+            # One that was asked for earlier may be answered later.
+            if ticket > self._newest:
+                self._newest, self._state, self._at = ticket, state, time.monotonic()
+            return self._state
 
     def renew_if_old(self) -> None:
         if self._is_old():

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from index.builder import Builder
 from index.collection import Collection
 from index.store import Store
+from tests.index.built_base import clustered
+from tests.index.large import COUNT, DIM, change, record, run_here
 
 Vectors = NDArray[np.float32]
 
@@ -32,4 +35,20 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def collection(store: Store) -> Iterator[Collection]:
     with store.create("images", "images", dim=8, fingerprint="model-a") as collection:
+        yield collection
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Indexes are built here, not in a process of their own."""
+    monkeypatch.setattr(Builder, "run", run_here)
+
+
+@pytest.fixture
+def large(store: Store, in_this_process: None) -> Iterator[Collection]:
+    """Records with a built index, some of them changed since."""
+    with store.create("large", "images", DIM, "model") as collection:
+        collection.add([record(number) for number in range(COUNT)], clustered(COUNT))
+        collection.build("HNSW-SQ8", 0.9)
+        change(collection)
         yield collection

@@ -73,9 +73,9 @@ def test_what_goes_wrong_there_is_raised_here(
 
 
 def test_too_few_vectors_for_a_recipe_are_refused(collection: Collection, folder: Path) -> None:
-    collection.delete([f"id-{number}" for number in range(200)])
+    collection.delete([f"id-{number}" for number in range(290)])
     run = Builder(folder).run(order(folder, recipe="IVF-PQ"), quiet)
-    with pytest.raises(InvalidRecipe, match="IVF-PQ needs 256 vectors or more, not 100"), run:
+    with pytest.raises(InvalidRecipe, match="IVF-PQ needs 16 vectors or more, not 10"), run:
         pytest.fail("nothing was built")
 
 

@@ -47,8 +47,8 @@ def test_every_recipe_has_its_reason() -> None:
 
 
 def test_codes_need_vectors_to_learn_from() -> None:
-    verdicts = {option.recipe: option.verdict for option in plan(100, 512, GIB, cores=1).options}
-    assert verdicts["IVF-PQ"] == "needs 256 vectors or more"
+    verdicts = {option.recipe: option.verdict for option in plan(10, 512, GIB, cores=1).options}
+    assert verdicts["IVF-PQ"] == "needs 16 vectors or more"
 
 
 def test_more_cores_build_sooner() -> None:

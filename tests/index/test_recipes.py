@@ -16,9 +16,9 @@ from index.recipes import RECIPES, RecipeName, lists_for, parts
         ("SQ8", "SQ8"),
         ("HNSW", "HNSW32,Flat"),
         ("HNSW-SQ8", "HNSW32,SQ8"),
-        ("IVF-Flat", "IVF16384_HNSW32,Flat"),
-        ("IVF-SQ8", "IVF16384_HNSW32,SQ8"),
-        ("IVF-PQ", "OPQ64_512,IVF16384_HNSW32,PQ64"),
+        ("IVF-Flat", "IVF4096,Flat"),
+        ("IVF-SQ8", "IVF4096,SQ8"),
+        ("IVF-PQ", "OPQ128_512,IVF4096,PQ128x4fs"),
     ],
 )
 def test_what_faiss_is_asked_for(name: RecipeName, description: str) -> None:
@@ -47,10 +47,14 @@ def test_a_file_has_the_full_vectors_too_unless_it_is_nothing_else() -> None:
         assert recipe.disk(1000, 512) - recipe.memory(1000, 512) == full
 
 
-def test_lists_are_some_sixteen_times_the_square_root_and_can_all_be_trained() -> None:
-    assert [lists_for(count) for count in (0, 1, 100, 10_000, 1_000_000, 10_000_000)] == [1, 1, 5, 500, 16384, 65536]
+def test_lists_are_some_four_times_the_square_root_and_can_all_be_trained() -> None:
+    assert [lists_for(count) for count in (0, 1, 100, 10_000, 1_000_000, 10_000_000)] == [1, 1, 5, 500, 4096, 16384]
     assert all(lists_for(count) * 20 <= max(count, 20) for count in range(0, 20_000, 7))
 
 
-def test_codes_cut_a_vector_into_parts_of_eight_or_a_little_more() -> None:
-    assert [parts(dim) for dim in (1, 7, 8, 15, 100, 512)] == [1, 1, 1, 1, 12, 64]
+def test_so_many_centres_are_found_by_a_graph() -> None:
+    assert RECIPES["IVF-SQ8"].factory(10_000_000, 512) == "IVF16384_HNSW32,SQ8"
+
+
+def test_codes_cut_a_vector_into_parts_of_four_or_a_little_more() -> None:
+    assert [parts(dim) for dim in (1, 3, 4, 7, 100, 512)] == [1, 1, 1, 1, 25, 128]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from index import table as table_module
 from index.errors import CollectionDamaged
 from index.records import Record
-from index.table import State, Table
+from index.rows import State
+from index.table import Table
 
 UnitVectors = Callable[..., NDArray[np.float32]]
 
@@ -152,3 +153,38 @@ def test_an_id_that_could_not_be_found_any_more_is_damage(folder: Path) -> None:
 def tamper(folder: Path, statement: str) -> None:
     with closing(sqlite3.connect(folder / "records.sqlite")) as connection, connection:
         connection.execute(statement)
+
+
+def test_a_log_that_has_become_long_is_moved_into_the_table(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Path(f"{table._path}-wal")
+    put(table, "a")
+    before = log.stat().st_size
+    assert not table.trim()
+    monkeypatch.setattr(table_module, "LOG_BYTES", before - 1)
+    assert table.trim()
+    put(table, "b")
+    assert log.stat().st_size <= before
+    assert table.check() == State(2, 2)
+    log.unlink()
+    assert not table.trim()
+
+
+def test_a_sealed_table_is_not_looked_through(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(table, "a")
+    statements = list[str]()
+    table._reader.set_trace_callback(statements.append)
+    assert table.check(sealed=True) == State(1, 1)
+    assert not any("integrity_check" in statement for statement in statements)
+
+
+def test_what_was_stored_after_a_version_and_what_was_there_before_and_still_is(table: Table) -> None:
+    put(table, "a", "b", "c")
+    table.remove(["b"])
+    table.commit()
+    put(table, "a", "d")
+    assert table.unchanged(1).tolist() == [2]
+    assert table.unchanged(3).tolist() == [0, 2, 3]
+    assert [(rows.tolist(), len(vectors)) for rows, vectors in table.changes(1)] == [([0, 3], 2)]
+    assert list(table.changes(3)) == []
+    assert [rows.tolist() for rows, _ in table.chunks(1)] == [[2]]
+    assert table.check() == State(3, 3)
