@@ -91,7 +91,7 @@ def _index(centres: Vectors) -> Any:
 
 def _shares(sizes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """`count` shared out in proportion to sizes, one at least to each that is not empty, none more than its size."""
-    shares = np.maximum(sizes * count // sizes.sum(), np.minimum(sizes, 1))
+    shares: NDArray[np.int64] = np.maximum(sizes * count // sizes.sum(), np.minimum(sizes, 1))
     while (missing := count - int(shares.sum())) != 0:
         crowded = np.where(shares > 0, sizes / np.maximum(shares, 1), 0)
         # The most crowded get one more each; the least crowded that have more than one give one back.
