@@ -34,7 +34,10 @@ SHARES: Mapping[str, float] = {
     "festival": 0.02,
     "kokoro": 0.05,
 }
-"""How many of the captions each engine speaks. Kokoro takes ten times as long as the others."""
+"""How many of the captions each engine speaks, about: those of many voices may speak twice in a scene, the others not.
+
+Kokoro takes ten times as long as the others.
+"""
 
 UNHEARD_SHARES: Mapping[str, float] = {"flite": 0.75, "kokoro": 0.25}
 
