@@ -37,6 +37,8 @@ TRAINED = 65_536
 """Vectors from which codes are learned."""
 ADDED = 10_000
 """Vectors that are added at a time; of a graph, where each takes long, a tenth of that."""
+FEWEST_APART = 4000
+"""Vectors to learn from, apart from those that the index is measured with."""
 FOUND_CENTRES = 64
 """Candidates for the centre that is nearest to a vector, where there are so many that a graph finds it."""
 MOST_SAMPLED = 400_000
@@ -122,8 +124,11 @@ def _train(index: Any, recipe: Recipe, sample: Vectors, tell: Tell) -> None:
 
 def _sample(recipe: Recipe, full: Matrix) -> Vectors:
     wanted = max(TRAINED, TRAINING_PER_LIST * lists_for(full.count) if recipe.lists else 0)
-    places = np.random.default_rng(tuning.SEED).permutation(full.count)[: min(wanted, MOST_SAMPLED)]
-    return np.ascontiguousarray(full.vectors[places])
+    places = np.setdiff1d(np.arange(full.count), tuning.question_places(full.count))
+    # What an index has learned from it finds more easily than anything else: few vectors have to do nevertheless.
+    left = places if len(places) > FEWEST_APART else np.arange(full.count)
+    chosen = np.random.default_rng(tuning.SEED).permutation(left)[: min(wanted, MOST_SAMPLED)]
+    return np.ascontiguousarray(full.vectors[chosen])
 
 
 def write_index(index: Any, path: Path) -> None:

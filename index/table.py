@@ -150,13 +150,13 @@ class Table:
         until: only those that were stored by then, a sequence number.
         """
         # The plus keeps SQLite from going through the whole table in the order of an index.
-        return self._chunks("true") if until is None else self._chunks("+seq <= ?", until)
+        return self._chunks("records") if until is None else self._chunks("records WHERE +seq <= ?", until)
 
     def changes(self, since: int) -> Generator[tuple[NDArray[np.int64], Vectors]]:
         """The same for what was stored after a sequence number."""
         with guarded(self._name):
             self._writer.execute(_BY_SEQ.replace("INDEX", "INDEX IF NOT EXISTS", 1))
-        return self._chunks("seq > ?", since)
+        return self._chunks("records INDEXED BY records_by_seq WHERE seq > ?", since)  # else it may read every row
 
     def unchanged(self, since: int) -> NDArray[np.int64]:
         """The rows, ascending, that were stored by a sequence number and are there still."""
@@ -164,9 +164,9 @@ class Table:
             rows = connection.execute("SELECT row FROM records WHERE seq <= ?", (since,))
             return np.sort(np.fromiter((row for (row,) in rows), np.int64))
 
-    def _chunks(self, condition: str, *parameters: int) -> Generator[tuple[NDArray[np.int64], Vectors]]:
+    def _chunks(self, source: str, *parameters: int) -> Generator[tuple[NDArray[np.int64], Vectors]]:
         with guarded(self._name), closing(connect(self._path)) as connection:  # nobody waits for it
-            query = f"SELECT {_COLUMNS} FROM records WHERE {condition} ORDER BY row"  # noqa: S608
+            query = f"SELECT {_COLUMNS} FROM {source} ORDER BY row"  # noqa: S608
             cursor = connection.execute(query, parameters)
             while part := cursor.fetchmany(CHUNK_ROWS):
                 vectors = b"".join(self._whole(row)[-2] for row in part)

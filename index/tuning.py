@@ -52,11 +52,16 @@ class Measured:
 
 def questions(matrix: Matrix, seed: int = SEED, most: int = QUERIES) -> Questions:
     """Ask exact search."""
-    chance = np.random.default_rng(seed)
-    places = np.sort(chance.permutation(matrix.count)[:most])
+    places = question_places(matrix.count, seed, most)
     started = time.thread_time()
     best = [_others(matrix, place, *matrix.search(matrix.vectors[place], K + 1)) for place in places]
     return Questions(places, np.array(best, np.float32), _ms(started, len(places)))
+
+
+def question_places(count: int, seed: int = SEED, most: int = QUERIES) -> Ids:
+    """Which vectors are asked for, ascending."""
+    places: Ids = np.sort(np.random.default_rng(seed).permutation(count)[:most])
+    return places
 
 
 def measure(index: Any, setting: Setting, matrix: Matrix, asked: Questions) -> Measured:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import tuning
+from index import building, tuning
 from index.base import Base
 from index.building import index_of
 from index.errors import RecallMissed
@@ -31,6 +31,15 @@ def test_questions_are_vectors_that_look_for_the_others(full: Matrix) -> None:
     scores = full.vectors[asked.places].astype(np.float64) @ full.vectors.T
     scores[np.arange(len(asked.places)), asked.places] = -np.inf
     np.testing.assert_allclose(asked.best, -np.sort(-scores)[:, : tuning.K], atol=1e-6)
+
+
+def test_nothing_is_learned_from_what_it_is_measured_with() -> None:
+    full = Matrix.__new__(Matrix)
+    full.vectors = np.arange(6000, dtype=np.float32)[:, np.newaxis]
+    full.ids = np.arange(6000, dtype=np.int64)
+    sample = building._sample(RECIPES["IVF-SQ8"], full)[:, 0].astype(np.int64)
+    assert len(sample) == 6000 - tuning.QUERIES
+    assert not np.isin(tuning.question_places(6000), sample).any()
 
 
 def test_exact_search_has_a_recall_of_one(full: Matrix) -> None:
