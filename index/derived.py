@@ -156,6 +156,6 @@ def _probe(base: Base, file: BaseFiles, recall: float) -> None:
     """Ask some questions that were not used in tuning."""
     if file.built is not None and base.finder is not None:
         asked = tuning.questions(base.matrix, PROBE_SEED, PROBES)
-        found = tuning.recall_of(base, asked)
+        found = tuning.recall_of(base, asked).mean
         if found < recall - SLACK:
             raise BuildFailed(f"the new index was to have a recall of {recall}; it was loaded, and has {found:.3f}")

@@ -18,6 +18,7 @@ from index.locks import Gate
 from index.manifest import BaseFiles, Manifest
 from index.snapshot import Snapshot
 from index.store import Store
+from index.tuning import Recall
 from tests.index.built_base import clustered
 from tests.index.large import COUNT, DIM, change, folder, recall, record
 
@@ -38,10 +39,10 @@ def test_a_refused_build_leaves_the_index_that_was_there(
     store: Store, large: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, hits = Manifest.read(folder(store)), large.search(clustered(3), 5)
-    monkeypatch.setattr("index.tuning.recall_of", lambda *_: 0.5)
+    monkeypatch.setattr("index.tuning.recall_of", lambda *_: Recall(0.5, 0.5))
     with pytest.raises(RecallMissed, match=r"reaches a recall@10 of 0\.500, not 0\.99"):
         large.build("IVF-SQ8", 0.99)
-    monkeypatch.setattr("index.tuning.recall_of", lambda base, asked: len(asked.places) > derived.PROBES)
+    monkeypatch.setattr("index.tuning.recall_of", lambda base, asked: Recall(*[len(asked.places) > derived.PROBES] * 2))
     with pytest.raises(BuildFailed, match=r"it was loaded, and has 0\.000"):
         large.build("IVF-SQ8", 0.99)
     assert Manifest.read(folder(store)) == before

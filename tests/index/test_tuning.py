@@ -14,6 +14,7 @@ from index.errors import RecallMissed
 from index.manifest import Setting
 from index.matrix import Matrix
 from index.recipes import RECIPES, RecipeName
+from index.tuning import Recall
 from tests.index.built_base import clustered, matrix_of
 
 COUNT = 800
@@ -43,7 +44,7 @@ def test_nothing_is_learned_from_what_it_is_measured_with() -> None:
 
 
 def test_exact_search_has_a_recall_of_one(full: Matrix) -> None:
-    assert tuning.recall_of(Base(full, None), tuning.questions(full)) == 1.0
+    assert tuning.recall_of(Base(full, None), tuning.questions(full)) == (1.0, 1.0)
 
 
 def test_among_duplicates_any_answer_is_right(tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_few_vectors_have_fewer_answers(tmp_path: Path, count: int) -> None:
     full = matrix_of(tmp_path, np.arange(count, dtype=np.int64), clustered(count))
     asked = tuning.questions(full)
     assert asked.best.shape == (count, min(tuning.K, count - 1))
-    assert tuning.recall_of(Base(full, None), asked) == 1.0
+    assert tuning.recall_of(Base(full, None), asked) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("name", ["HNSW-SQ8", "IVF-SQ8", "SQ8"])
@@ -65,10 +66,26 @@ def test_a_setting_is_found_that_reaches_the_recall(full: Matrix, name: RecipeNa
     index, asked = index_of(RECIPES[name], full, 1, lambda *_: None), tuning.questions(full)
     tried = list[tuning.Measured]()
     best = tuning.tune(index, RECIPES[name], full, asked, 0.97, tried.append)
-    assert best.recall >= 0.97
+    assert best.recall >= best.sure >= 0.97
     assert best in tried
-    assert best.ms == min(one.ms for one in tried if one.recall >= 0.97)
+    assert best.ms == min(one.ms for one in tried if one.sure >= 0.97)
     assert tuning.measure(index, best.setting, full, asked).recall == best.recall
+
+
+def test_a_recall_that_is_reached_but_not_surely_is_taken_from_the_best(
+    full: Matrix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recalls = iter([Recall(0.93, 0.9), Recall(0.96, 0.94)])
+    monkeypatch.setattr(tuning, "recall_of", lambda *_: next(recalls))
+    index = index_of(RECIPES["SQ8"], full, 1, lambda *_: None)
+    best = tuning.tune(index, RECIPES["SQ8"], full, tuning.questions(full), 0.95, lambda _: None)
+    assert best.recall == 0.96
+
+
+def test_few_queries_are_less_sure_than_many(full: Matrix) -> None:
+    index = index_of(RECIPES["HNSW"], full, 1, lambda *_: None)
+    few, many = (tuning.measure(index, Setting(ef=4), full, tuning.questions(full, most=most)) for most in (20, 400))
+    assert few.recall - few.sure > many.recall - many.sure > 0
 
 
 def test_a_recall_that_cannot_be_reached_is_refused_with_what_can_be(
