@@ -77,9 +77,10 @@ def open_store(text: str, data: Path) -> Store:
     """
     address = parse(text, data)
     if address is None:
+        from index.gpu import Gpu
         from index.store import Store as Files
 
-        return Files(data / "collections")
+        return Files(data / "collections", Gpu.find())
     from index.milvus.store import MilvusStore
 
     return MilvusStore(address, data / MEDIA)

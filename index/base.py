@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from index.approximate import Approximate
 from index.matrix import Matrix
 from index.records import Vectors
 from index.vectors import Ids, Scores, faiss
@@ -33,11 +32,19 @@ class Selection:
         return faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
 
 
+class Candidates(Protocol):
+    """What a built index is asked for, wherever it is."""
+
+    def candidates(self, query: Vectors, wanted: int, among: Any | None = None, wider: float = 1.0) -> Ids:
+        """See `Approximate.candidates`."""
+        ...
+
+
 @dataclass(frozen=True)
 class Finder:
     """A built index, and where it is worth its while."""
 
-    index: Approximate
+    index: Candidates
     depth: int
     """Candidates for every record that is asked for."""
     exact_share: float

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict
 
 from index import approximate, files, matrix, tuning
 from index.centres import centres
-from index.errors import CollectionError, InvalidRecipe
-from index.manifest import BaseFiles, Built
+from index.errors import CollectionDamaged, CollectionError, InvalidRecipe
+from index.manifest import BaseFiles, Built, Manifest
 from index.matrix import Matrix
 from index.recipes import CONSTRUCTION, RECIPES, TRAINING_PER_LIST, Recipe, RecipeName, lists_for
 from index.records import Vectors
@@ -53,7 +53,6 @@ class Order(BaseModel):
     folder: Path
     out: Path
     dim: int
-    records: str
     recipe: RecipeName
     recall: float
     threads: int
@@ -69,7 +68,7 @@ def build(order: Order, tell: Tell) -> BaseFiles:
     """Write `vectors.f32` and `index.faiss` into the folder `out`. Raises `CollectionError`."""
     with files.storage("the index cannot be written"):
         recipe = RECIPES[order.recipe]
-        with closing(Table(order.folder, order.dim, order.records)) as table:
+        with closing(_records(order)) as table:
             state = table.state()
             count, digest = matrix.write(order.out / VECTORS, _told(table, state, tell))
         if count < recipe.fewest():
@@ -79,6 +78,17 @@ def build(order: Order, tell: Tell) -> BaseFiles:
         return BaseFiles(
             seq=state.seq, count=count, vectors=digest, built=_measured(recipe, full, order.out / INDEX, order, tell)
         )
+
+
+def _records(order: Order) -> Table:
+    """Those that count: compacting may put others in their place at any moment."""
+    while True:
+        name = Manifest.read(order.folder).records
+        try:
+            return Table(order.folder, order.dim, name)
+        except CollectionDamaged:
+            if Manifest.read(order.folder).records == name:
+                raise
 
 
 def _told(table: Table, state: State, tell: Tell) -> Iterator[tuple[Ids, Any]]:

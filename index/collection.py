@@ -17,6 +17,7 @@ from index.builder import Effort, Tell
 from index.derived import Derived
 from index.errors import BuildFailed, CollectionError, InvalidRecipe, InvalidRecord, ItemNotFound, ModelMismatch
 from index.filters import Filter
+from index.gpu import Gpu
 from index.locks import FileLock, Gate
 from index.manifest import BaseFiles, Built, Kind, Manifest
 from index.media import SCHEME, Media
@@ -41,7 +42,7 @@ class Collection(Upkeep):
     refuses, and `CollectionError` once the collection is closed.
     """
 
-    def __init__(self, folder: Path, lock: FileLock, fingerprint: str | None = None) -> None:
+    def __init__(self, folder: Path, lock: FileLock, fingerprint: str | None = None, gpu: Gpu | None = None) -> None:
         """Open the collection in a folder; the lock is released by `close`, and by the caller when opening fails."""
         self._folder = folder
         self._lock = lock
@@ -54,7 +55,7 @@ class Collection(Upkeep):
         self._manifest = Manifest.read(folder)
         if fingerprint is not None:
             self.require(fingerprint)
-        self._derived = Derived(folder)
+        self._derived = Derived(folder, gpu)
         self._building = threading.Lock()
         self._renewal = Renewal(folder.name, self._is_worn, self._renew)
         self._restored = 0

@@ -13,6 +13,7 @@ from index import files, tuning
 from index.base import Base
 from index.builder import Builder, Effort, Tell
 from index.errors import BuildFailed, CollectionDamaged
+from index.gpu import Gpu
 from index.index_files import IndexFiles
 from index.layered import FEWEST_CHANGES, LayeredIndex
 from index.manifest import BaseFiles, IndexFile, Manifest
@@ -34,9 +35,9 @@ class Derived:
     With a manifest comes what of it is on disk, and whoever calls writes what comes back.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, gpu: Gpu | None = None) -> None:
         self._folder = folder
-        self.files = IndexFiles(folder)
+        self.files = IndexFiles(folder, gpu)
         self.builder = Builder(folder)
 
     def load(self, table: Table, manifest: Manifest, state: State) -> tuple[VectorIndex, Manifest]:
@@ -97,7 +98,6 @@ class Derived:
         order: dict[str, object] = {
             "folder": str(self._folder),
             "dim": manifest.dim,
-            "records": manifest.records,
             "recipe": manifest.recipe,
             "recall": manifest.recall,
             "threads": effort.threads,

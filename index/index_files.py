@@ -13,6 +13,7 @@ from index.approximate import Approximate
 from index.base import Base, Finder
 from index.builder import PREFIX
 from index.building import INDEX, VECTORS
+from index.gpu import Gpu
 from index.manifest import BaseFiles, Built, IndexFile, Manifest
 from index.matrix import Matrix
 from index.recipes import RECIPES
@@ -28,8 +29,9 @@ _OTHERS = ("index-*.faiss", "vectors-*.f32", ".index-*.new", ".manifest.json.new
 class IndexFiles:
     """Of one collection. Methods raise `OSError`, and `ValueError` for files that are damaged or of something else."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, gpu: Gpu | None = None) -> None:
+        """gpu: where built indexes are searched, those that can be."""
+        self._folder, self._gpu = folder, gpu
         self._seals = Seals(folder)
 
     def trusts(self, records: str) -> bool:
@@ -98,10 +100,12 @@ class IndexFiles:
             return None
         path = self._folder / str(file.index_name)
         self._check(path.name, file.built.sha256)
-        index = Approximate(approximate.load(path, RECIPES[file.built.recipe].lists), file.built.setting)
-        if (index.dim, index.count) != (full.dim, full.count):
+        index = approximate.load(path, RECIPES[file.built.recipe].lists)
+        if (index.d, index.ntotal) != (full.dim, full.count):
             raise ValueError(f"{path.name} is the index of other vectors")
-        return Finder(index, file.built.setting.depth, _exact_share(file.built))
+        on_gpu = None if self._gpu is None else self._gpu.take(file.built, index, full)
+        found = on_gpu or Approximate(index, file.built.setting)
+        return Finder(found, file.built.setting.depth, _exact_share(file.built))
 
     def _check(self, name: str, sha256: str) -> None:
         if not self._seals.hold(name):

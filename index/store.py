@@ -11,6 +11,7 @@ from pathlib import Path
 from index import files, generations
 from index.collection import Collection
 from index.errors import CollectionExists, CollectionLocked, CollectionNotFound
+from index.gpu import Gpu
 from index.locks import FileLock
 from index.manifest import Kind, Manifest
 from index.names import NAME, checked
@@ -28,9 +29,12 @@ class Store:
     not at all. `<root>/.<name>.lock` is held by whoever has it open, makes it or deletes it.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Use a folder, made if need be, and clear away what killed processes left half made or half deleted."""
-        self._root = root
+    def __init__(self, root: Path, gpu: Gpu | None = None) -> None:
+        """Use a folder, made if need be, and clear away what killed processes left half made or half deleted.
+
+        gpu: where built indexes are searched, those that can be.
+        """
+        self._root, self._gpu = root, gpu
         with files.storage(f"the folder of collections {root} cannot be used"):
             root.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -51,7 +55,7 @@ class Store:
             with files.storage(f"collection {name!r} cannot be made"):
                 self._require_free(name)
                 self._make(manifest, Table.create)
-                return Collection(self._root / name, lock)
+                return Collection(self._root / name, lock, gpu=self._gpu)
         except BaseException:
             lock.release()
             raise
@@ -66,7 +70,7 @@ class Store:
         try:
             with files.storage(f"collection {name!r} cannot be opened"):
                 self._require(name)
-                return Collection(self._root / name, lock, fingerprint)
+                return Collection(self._root / name, lock, fingerprint, self._gpu)
         except BaseException:
             lock.release()
             raise
@@ -88,7 +92,7 @@ class Store:
                     self._require_free(name)
                 else:
                     self._replace(snapshot, name)
-                return Collection(self._root / name, lock)
+                return Collection(self._root / name, lock, gpu=self._gpu)
         except BaseException:
             lock.release()
             raise

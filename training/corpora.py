@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from training.batches import Source, SpokenCorpus, synthetic
 from training.errors import NotReady
+from training.neural_voices import is_held_out
 from training.people import speech_folder, training_digits
 from training.prompts import prompts
 from training.speech import Utterance
@@ -73,4 +74,4 @@ def _source(utterances: Iterable[tuple[str, NDArray[np.float32]]]) -> Source:
 
 def _keep(source: Source, wanted: Callable[[str], bool]) -> Source:
     samples, rows = source
-    return samples, [row for row in rows if wanted(row.phrase)]
+    return samples, [row for row in rows if wanted(row.phrase) and not is_held_out(row.voice)]

@@ -18,6 +18,15 @@ from models.audio import SAMPLE_RATE
 
 Wave = NDArray[np.float32]
 
+HELD_OUT_PEOPLE = ("af_kore", "af_river", "am_echo", "am_michael", "bf_lily", "bm_fable")
+"""Kokoro's people that training never hears, alone or mixed with another."""
+
+
+def is_held_out(voice: str) -> bool:
+    """Whether one of them is in a voice of that label, `kokoro/NAME` or `kokoro/NAME+NAME`."""
+    engine, _, people = voice.partition("/")
+    return engine == "kokoro" and any(person in HELD_OUT_PEOPLE for person in people.split("+"))
+
 
 class Piper:
     """One man's voice (joe, CC0): VITS; random tempo and liveliness."""

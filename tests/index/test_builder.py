@@ -16,7 +16,7 @@ import pytest
 from index.builder import PREFIX, Builder, Effort, sweep
 from index.building import INDEX, VECTORS
 from index.collection import Collection
-from index.errors import BuildFailed, InvalidRecipe, RecallMissed
+from index.errors import BuildFailed, CollectionDamaged, InvalidRecipe, RecallMissed
 from index.matrix import Matrix
 from index.records import Record
 from tests.index.built_base import clustered
@@ -29,9 +29,9 @@ def folder(collection: Collection, tmp_path: Path) -> Path:
     return tmp_path / "collections" / "images"
 
 
-def order(folder: Path, **other: object) -> dict[str, object]:
+def order(folder: Path, /, **other: object) -> dict[str, object]:
     plain: dict[str, object] = {
-        "folder": str(folder), "dim": 8, "records": "records.sqlite", "recipe": "IVF-SQ8", "recall": 0.9, "threads": 1,
+        "folder": str(folder), "dim": 8, "recipe": "IVF-SQ8", "recall": 0.9, "threads": 1,
         "nice": 0,
     }  # fmt: skip
     return plain | other
@@ -59,7 +59,7 @@ def test_it_builds_tells_how_far_it_is_and_leaves_nothing(folder: Path) -> None:
     ("wrong", "error", "message"),
     [
         ({"recipe": "IVF-PQ", "recall": 1.1}, RecallMissed, r"not 1\.1, over 300 vectors"),
-        ({"records": "missing.sqlite"}, Exception, "there is no such file"),
+        ({"folder": "missing"}, CollectionDamaged, "has no manifest.json"),
         ({"recipe": "none"}, BuildFailed, "the build ended with status 1"),
         ({"nice": "very"}, BuildFailed, "nice"),
     ],

@@ -18,6 +18,7 @@ from index.locks import Gate
 from index.manifest import BaseFiles, Manifest
 from index.snapshot import Snapshot
 from index.store import Store
+from index.table import Table
 from index.tuning import Recall
 from tests.index.built_base import clustered
 from tests.index.large import COUNT, DIM, change, folder, recall, record
@@ -102,6 +103,49 @@ def test_changes_during_a_build_are_in_the_new_index(large: Collection, monkeypa
     large.build("IVF-SQ8", 0.9)
     assert large.get(record(0).id).metadata["version"] == 3
     assert recall(large) >= 0.8
+
+
+def test_compacting_just_as_the_records_are_opened_is_waited_for(
+    large: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def late(folder: Path, dim: int, name: str) -> Table:
+        if not opened:
+            large.compact()
+        opened.append(name)
+        return Table(folder, dim, name)
+
+    monkeypatch.setattr(building, "Table", late)
+    large.build("IVF-SQ8", 0.9)
+    assert opened == ["records.sqlite", "records-1.sqlite"]
+    assert recall(large) >= 0.8
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_compacting_during_a_build_disturbs_nothing(
+    store: Store, large: Collection, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    build = building.build
+
+    def compacted(order: Order, tell: building.Tell) -> BaseFiles:
+        if when == "before":
+            large.compact()
+        done = build(order, tell)
+        if when == "after":
+            large.compact()
+        change(large, 3)
+        return done
+
+    monkeypatch.setattr(building, "build", compacted)
+    large.build("IVF-SQ8", 0.9)
+    assert large.built is not None
+    assert recall(large) >= 0.8
+    large.close()
+    with store.open("large") as again:
+        assert again.built is not None
+        assert again.get(record(0).id).metadata["version"] == 3
+        assert recall(again) >= 0.8
 
 
 def test_what_was_restored_during_a_build_is_not_searched_with_it(

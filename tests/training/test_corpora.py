@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +136,19 @@ def test_silence_is_not_heard(shards: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_speech_at_all_is_asked_for(tmp_path: Path) -> None:
     with pytest.raises(NotReady, match="synthesise it first"):
         heard(tmp_path)
+
+
+def test_the_people_of_kokoro_that_are_held_out_are_never_heard(
+    packages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = iter(["kokoro/af_heart", "kokoro/am_echo", "kokoro/af_heart+bf_lily", "espeak/am_echo"])
+
+    class Kokoro(Hum):
+        def speak(self, phrase: str, rng: random.Random) -> tuple[Wave, str]:
+            return super().speak(phrase, rng)[0], next(labels)
+
+    use_voices(monkeypatch, kokoro=Kokoro)
+    make_shard(packages, tmp_path / "speech", 1, 4)
+    corpus, _ = heard(tmp_path / "speech")
+
+    assert corpus.engines.tolist() == ["kokoro", "espeak"]

@@ -18,12 +18,9 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
 from training.errors import NotReady
-from training.neural_voices import Hibari, Kokoro, Pico, Piper
+from training.neural_voices import HELD_OUT_PEOPLE, Hibari, Kokoro, Pico, Piper
 from training.program_voices import HELD_OUT, Flite
 from training.voices import ENGINES, Voice, trim
-
-HELD_OUT_PEOPLE = ("af_kore", "af_river", "am_echo", "am_michael", "bf_lily", "bm_fable")
-"""Kokoro's people that speak no caption of training, alone or mixed with another."""
 
 SHARES: Mapping[str, float] = {
     "espeak": 0.30,

@@ -71,7 +71,7 @@ def make_shard(recipe: Recipe, path: Path, split: str, number: int) -> Path:
 
 
 def _members(recipe: Recipe, split: Split, shard: int) -> Iterator[Member]:
-    drawn, painter = _studio(recipe.packages, split.vendors)
+    drawn, painter = studio(recipe.packages, split.vendors)
     cast = _cast(recipe, split, shard * recipe.size)
     for number in range(shard * recipe.size, (shard + 1) * recipe.size):
         scene = draw_scene(drawn, split, recipe.seed, number)
@@ -99,7 +99,7 @@ def _rng(seed: int, split: Split, number: int, what: str) -> random.Random:
 
 
 @cache
-def _studio(packages: Path, vendors: tuple[str, ...]) -> tuple[Catalogue, Painter]:
+def studio(packages: Path, vendors: tuple[str, ...]) -> tuple[Catalogue, Painter]:
     """Once for all tar files that a process makes."""
     lexicon = load_lexicon(packages)
     drawn = catalogue(lexicon, {vendor: load_drawings(packages, vendor, lexicon) for vendor in vendors})

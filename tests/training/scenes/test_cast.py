@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tests.training.fake_voices import Mumble, Murmur
 from tests.training.scenes.scene_packages import Choir
 from training.errors import NotReady
+from training.neural_voices import HELD_OUT_PEOPLE
 from training.program_voices import HELD_OUT, Flite
 from training.scenes.cast import (
-    HELD_OUT_PEOPLE,
     MANY_VOICES,
     SHARES,
     UNHEARD_SHARES,
