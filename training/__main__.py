@@ -54,20 +54,26 @@ def read(work: Work = DEFAULT_WORK) -> None:
 
 
 @app.command()
+def scenes(work: Work = DEFAULT_WORK) -> None:
+    """Stage 3: CLIP goes on with scenes."""
+    _workshop(work).scenes()
+
+
+@app.command()
 def listen(work: Work = DEFAULT_WORK) -> None:
-    """Stage 3: train the audio encoder on phonemes."""
+    """Stage 4: train the audio encoder on phonemes."""
     _workshop(work).listen()
 
 
 @app.command()
 def align(work: Work = DEFAULT_WORK) -> None:
-    """Stage 4: train the head on speech-image pairs, the audio encoder frozen."""
+    """Stage 5: train the head on speech-image pairs, the audio encoder frozen."""
     _workshop(work).align()
 
 
 @app.command()
 def tune(work: Work = DEFAULT_WORK) -> None:
-    """Stage 5: train the whole speech side on speech-image pairs."""
+    """Stage 6: train the whole speech side on speech-image pairs."""
     _workshop(work).tune()
 
 

@@ -1,4 +1,4 @@
-"""Stage 4: the head learns on frozen features, which are computed once.
+"""Stage 5: the head learns on frozen features, which are computed once.
 
 This is SpeechCLIP's own training: the audio encoder is frozen, the branch learns. With the features kept in memory, a
 step costs a small part of one that has to run the encoder.

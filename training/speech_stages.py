@@ -1,4 +1,4 @@
-"""Stages 3 and 5, which run the audio encoder: it learns to listen, and at the end it is tuned with the head.
+"""Stages 4 and 6, which run the audio encoder: it learns to listen, and at the end it is tuned with the head.
 
 Listening stands in HuBERT's place: CTC on phonemes. In tuning, the encoder is not frozen as HuBERT is in the paper,
 because it has heard far less than HuBERT; it keeps a share of the CTC loss.

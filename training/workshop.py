@@ -29,10 +29,11 @@ from training.evaluate import Gallery, drawings_gallery, figures, keywords_galle
 from training.frozen import freeze, train_head
 from training.lexicon import Lexicon, load_lexicon
 from training.listener import Listener
-from training.pairs import PairLoss, embed_drawings
+from training.pairs import Drawings, PairLoss, embed_drawings
 from training.phonemes import load_phonemes
 from training.recipe import Recipe
 from training.retrieval import Recall
+from training.scene_stage import cached_scenes, train_scenes
 from training.speech_stages import listening, train_speech, tuning
 from training.text_stage import train_text
 
@@ -62,17 +63,25 @@ class Workshop:
     def train_clip(self) -> None:
         train_clip(self.recipe, self.packages, self.folder, self.lexicon)
 
-    def clip(self) -> nn.Module:
-        """The trained CLIP, frozen."""
+    def clip(self, stage: str = "scenes") -> nn.Module:
+        """CLIP as a stage has left it, frozen."""
         clip = build_clip(self.recipe.model.clip, self.recipe.model.embedding_size)
-        if not load_stage(self.folder / "clip.pt", clip):
-            raise NotReady(f"{self.folder / 'clip.pt'} is missing: train CLIP first")
+        if not load_stage(self.folder / f"{stage}.pt", clip):
+            raise _missing(self.folder, stage)
         return clip.eval().requires_grad_(False)
 
     def read(self) -> None:
         """CLIP's text tower goes on alone."""
-        phrases = self.lexicon.phrases
-        train_text(self.recipe, self.folder, self.clip(), phrases, self._pairs(phrases))
+        clip, phrases = self.clip("clip"), self.lexicon.phrases
+        pairs = PairLoss(clip, self._drawings, phrases, self.lexicon.members)
+        train_text(self.recipe, self.folder, clip, phrases, pairs)
+
+    def scenes(self) -> None:
+        """CLIP goes on with scenes."""
+        clip, recipe = self.clip("read"), self.recipe
+        scenes = cached_scenes(self.packages, self.folder, recipe.drawn_scenes, recipe.seed)
+        drawings = np.concatenate([pixels for pixels, _ in self._drawings])
+        train_scenes(recipe, self.folder, clip, scenes, drawings, self.lexicon.phrases)
 
     def listen(self) -> None:
         corpus = heard(self.speech)
@@ -100,12 +109,16 @@ class Workshop:
     def _listener_from(self, stage: str, corpus: SpokenCorpus) -> Listener:
         listener = self._listener(self._phonemes(corpus.phrases))
         if not load_stage(self.folder / f"{stage}.pt", listener):
-            raise NotReady(f"{self.folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
+            raise _missing(self.folder, stage)
         return listener
 
+    @property
+    def _drawings(self) -> Sequence[Drawings]:
+        """Those that are trained on."""
+        return [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
+
     def _pairs(self, phrases: Sequence[str]) -> PairLoss:
-        vendors = [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
-        return PairLoss(self.clip(), vendors, phrases, self.lexicon.members)
+        return PairLoss(self.clip(), self._drawings, phrases, self.lexicon.members)
 
     def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
         """Recalls of the model card for a network in training."""
@@ -131,12 +144,10 @@ class Workshop:
         return drawings_gallery(vendor, embed(pixels), positions, self.lexicon)
 
     def export(self, out: Path, card: str) -> None:
-        """Write the model folder of the last checkpoints of the stages 'read' and 'tune'."""
-        for stage in ("tune", "read"):
-            if not (self.folder / f"{stage}.pt").exists():
-                raise NotReady(f"{self.folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
+        """Write the model folder of the last checkpoints of the stages 'scenes' and 'tune'."""
+        if not (self.folder / "tune.pt").exists():
+            raise _missing(self.folder, "tune")
         saved, clip = torch.load(self.folder / "tune.pt", weights_only=True)["weights"], self.clip()
-        load_stage(self.folder / "read.pt", clip)
         model = SpeechClip(self.recipe.model)
         speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "parallel_branch."))}
         model.load_state_dict(speech | {f"clip.{name}": tensor for name, tensor in clip.state_dict().items()})
@@ -157,6 +168,10 @@ class Workshop:
         used = sorted({number for phrase in self.lexicon.phrases for number in tokens.encode(phrase)})
         special = [0, tokens.sot, tokens.eot]
         return [*special, *(number for number in used if number not in special)]
+
+
+def _missing(folder: Path, stage: str) -> NotReady:
+    return NotReady(f"{folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
 
 
 def _in_parts(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from training.__main__ import app, main
 
-COMMANDS = ("fetch", "speak", "clip", "listen", "align", "tune", "export", "gallery", "evaluate")
+COMMANDS = ("fetch", "speak", "clip", "read", "scenes", "listen", "align", "tune", "export", "gallery", "evaluate")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str:
@@ -46,7 +46,7 @@ def test_programs_that_are_missing_are_named(monkeypatch: pytest.MonkeyPatch, tm
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["clip", "listen", "align", "tune"])
+@pytest.mark.parametrize("command", ["clip", "read", "scenes", "listen", "align", "tune"])
 def test_a_step_too_early_says_what_comes_first(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert "first" in run(monkeypatch, command, "--work", tmp_path)
 

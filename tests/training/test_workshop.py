@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from training.evaluate import held_out_voice
 from training.lexicon import Lexicon
 from training.listener import Listener
 from training.pairs import embed_drawings
+from training.scene_stage import Scenes
 from training.speech import make_shard
 from training.workshop import Workshop
 
@@ -37,6 +38,7 @@ pytestmark = [
 ]
 
 Weights = NDArray[np.float64]
+SCENES = Scenes(np.random.default_rng(4).integers(0, 255, (16, 64, 64, 3), np.uint8), [["a cat", "two dogs"] * 3] * 16)
 CARD = "# tiny\n\nA model of a few steps.\n"
 
 
@@ -46,6 +48,8 @@ def work(packages: Path, lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.M
     folder = tmp_path / "work"
     folder.mkdir()
     (folder / "packages").symlink_to(packages)
+    # Of so few drawings no scene can be made.
+    monkeypatch.setattr("training.workshop.cached_scenes", lambda *_: SCENES)
     use_voices(monkeypatch, hum=Hum)
     make_shard(packages, folder / "speech", 1, 30)
     people = write_people(tmp_path / "people")
@@ -61,6 +65,7 @@ def work(packages: Path, lexicon: Lexicon, tmp_path: Path, monkeypatch: pytest.M
 def all_stages(shop: Workshop, out: Path) -> None:
     shop.train_clip()
     shop.read()
+    shop.scenes()
     shop.listen()
     shop.align()
     shop.tune()
@@ -110,7 +115,14 @@ def test_the_vocabulary_is_that_of_the_lexicon(work: Path, tmp_path: Path, lexic
 def test_stages_out_of_order_say_what_is_missing(work: Path, tmp_path: Path) -> None:
     shop = Workshop(work, tiny_recipe(1))
 
-    for needed, stage in {"clip": shop.clip, "listen": shop.align, "align": shop.tune}.items():
+    early: Mapping[str, Callable[[], object]] = {
+        "clip": shop.read,
+        "read": shop.scenes,
+        "scenes": shop.clip,
+        "listen": shop.align,
+        "align": shop.tune,
+    }
+    for needed, stage in early.items():
         with pytest.raises(NotReady, match=rf"{needed}\.pt is missing"):
             stage()
     with pytest.raises(NotReady, match=r"tune\.pt is missing"):
@@ -123,7 +135,7 @@ def test_a_head_is_not_aligned_without_clip(work: Path) -> None:
     shop = Workshop(work, tiny_recipe(1))
     shop.listen()
 
-    with pytest.raises(NotReady, match=r"clip\.pt is missing"):
+    with pytest.raises(NotReady, match=r"scenes\.pt is missing"):
         shop.align()
 
 
@@ -139,6 +151,8 @@ def test_only_listening_hears_what_names_nothing(work: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("training.workshop.heard", note)
         shop.train_clip()
+        shop.read()
+        shop.scenes()
         shop.listen()
         shop.align()
         shop.tune()

@@ -12,6 +12,8 @@ def tiny_recipe(steps: int = 4) -> Recipe:
         seed=3,
         clip=Stage(steps=steps, batch=12, matrix_rate=0.02, rate=5e-3),
         read=Stage(steps=steps, batch=12, matrix_rate=0.02, rate=5e-3),
+        scenes=Stage(steps=steps, batch=12, matrix_rate=0.02, rate=5e-3),
+        drawn_scenes=16,
         listen=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
         align=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
         tune=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
