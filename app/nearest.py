@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +11,6 @@ from app.embedding import Vector
 from app.requests import NearestQuery
 from index.backend import Collection
 from index.diversity import diverse
-from index.errors import ItemNotFound
 from index.filters import Filter
 from index.grouping import Grouped, nearest_of_each
 from index.ranking import Hit
@@ -52,11 +50,7 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery) -> Page
 
 def vectors_of(collection: Collection, hits: Sequence[Hit]) -> dict[str, Vector]:
     """By id; without those that have been deleted since they were found."""
-    vectors: dict[str, Vector] = {}
-    for hit in hits:
-        with suppress(ItemNotFound):
-            vectors[hit.record.id] = collection.vector(hit.record.id)
-    return vectors
+    return {id: vector for id, (_, vector) in collection.fetch([hit.record.id for hit in hits]).items()}
 
 
 def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:
