@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.embedding import Embedded, Stopwatch, Vector, find_vector
+from app.embedding import Embedded, Vector, find_vector
 from app.errors import InvalidParameter
 from app.requests import NearestQuery, WeightedQuery
 from app.schemas import QueryInfo, WeightedInfo
 from app.state import Loaded, State
+from app.stopwatch import Stopwatch
 
 LEAST_LENGTH = 1e-4
 """Of the sum, where the weights' sizes add up to 1; what is left below it is rounding."""

@@ -6,15 +6,19 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import MEDIA_TYPE, framework_kind, problem, problem_of_status
 from app.metrics import Metrics
+from app.stopwatch import Stopwatch
+from app.tracing import Trace, Traces
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("app.access")
+slow = logging.getLogger("app.slow")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
@@ -39,26 +43,27 @@ SAFE_HEADERS = {
 class RequestContext:
     """The outermost middleware: no exception and no plain-text error of the framework gets past it."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, traces: Traces, slow_query_ms: float) -> None:
         self.app = app
-        self._metrics = metrics
+        self._metrics, self._traces, self._slow_query_ms = metrics, traces, slow_query_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        try:
-            await self.app(exchange.scope, receive, exchange.send)
-        # The last place where an unplanned exception can still become an answer.
-        except Exception as error:
-            logger.exception("unplanned exception", extra={"request_id": exchange.request_id})
-            await exchange.fail(error)
-        finally:
-            self._note(exchange)
+        with self._traces.request(exchange.scope) as trace:
+            try:
+                await self.app(exchange.scope, receive, exchange.send)
+            # The last place where an unplanned exception can still become an answer.
+            except Exception as error:
+                logger.exception("unplanned exception", extra={"request_id": exchange.request_id})
+                await exchange.fail(error)
+            finally:
+                self._note(exchange, trace)
 
-    def _note(self, exchange: _Exchange) -> None:
-        seconds = time.perf_counter() - exchange.started_at
+    def _note(self, exchange: _Exchange, trace: Trace) -> None:
+        ms = round((time.perf_counter() - exchange.started_at) * 1000, 1)
         route, status = exchange.route, exchange.status or 0
         method = exchange.method if exchange.method in METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
@@ -70,14 +75,31 @@ class RequestContext:
             # Without the query string: it is nobody's business but the sender's.
             "path": exchange.scope["path"][:LOGGED_CHARACTERS],
             "status": status,
-            "ms": round(seconds * 1000, 1),
+            "ms": ms,
             "request_id": exchange.request_id,
         }
+        if trace.trace_id:
+            fields["trace_id"] = trace.trace_id
         if key := exchange.scope["state"].get("api_key"):
             fields["key"] = key
         if exchange.code:
             fields["code"] = exchange.code
         access.log(level, "request", extra=fields)
+        trace.route, trace.status, trace.code = route, status, exchange.code
+        trace.facts["request_id"] = exchange.request_id
+        watch: Stopwatch | None = exchange.scope["state"].get("watch")
+        if watch is not None:
+            trace.facts |= watch.facts()
+            if 0 < self._slow_query_ms < ms:
+                size = exchange.scope["state"].get("body_bytes", 0)
+                told = {"route": route, "status": status, "ms": ms, "bytes": size, "request_id": exchange.request_id}
+                self._note_slow(watch, told)
+
+    def _note_slow(self, watch: Stopwatch, fields: Mapping[str, object]) -> None:
+        """Where the time went and how much there was to do; nothing of what was said, shown or typed."""
+        self._metrics.slow.inc()
+        stages = {f"{stage}_ms": round(seconds * 1000, 1) for stage, seconds in watch.seconds.items()}
+        slow.warning("slow query", extra={**fields, **stages, **watch.facts()})
 
 
 class _Exchange:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.engine import Payload, Task
 from app.errors import InvalidParameter
-from app.metrics import Metrics, Stage
-from app.pools import BoundedPool
 from app.requests import AnyQuery, MediaQuery
 from app.schemas import QueryInfo
 from app.state import Loaded, State
+from app.stopwatch import Stopwatch
 from models.audio import decode
 from models.config import Branch
 from models.errors import BranchError
@@ -28,35 +26,7 @@ if TYPE_CHECKING:
     # Not at run time: the module brings torch.
     from models.encoder import Encoder
 
-T = TypeVar("T")
-
 Vector = NDArray[np.float32]
-
-
-@dataclass
-class Stopwatch:
-    """Seconds that one query spent in each stage."""
-
-    metrics: Metrics
-    started_at: float = field(default_factory=time.perf_counter)
-    seconds: dict[Stage, float] = field(default_factory=dict)
-
-    def note(self, stage: Stage, seconds: float) -> None:
-        """Several times of one stage add up."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
-        self.metrics.observe(stage, seconds)
-
-    def milliseconds(self) -> dict[str, float]:
-        """Of every stage, with 0 for those that were not needed; ends the time in total."""
-        self.note("total", time.perf_counter() - self.started_at)
-        stages: tuple[Stage, ...] = ("decode", "queue", "encode", "search", "total")
-        return {stage: round(1000 * self.seconds.get(stage, 0.0), 2) for stage in stages}
-
-    async def run(self, stage: Stage, pool: BoundedPool, work: Callable[[], T]) -> T:
-        """Run blocking work and count its own time, without the wait for a thread."""
-        result, seconds = await pool.run(_timed, work)
-        self.note(stage, seconds)
-        return result
 
 
 @dataclass(frozen=True)
@@ -122,8 +92,7 @@ async def find_vector(
 
 async def _encode(loaded: Loaded, task: Task, payload: Payload, info: QueryInfo, watch: Stopwatch) -> Embedded:
     encoded = await loaded.engine.encode(task, payload)
-    watch.note("queue", encoded.queue_s)
-    watch.note("encode", encoded.encode_s)
+    watch.encoded(task.kind, encoded, info.seconds)
     return Embedded(encoded.vector, info, encoded.slots)
 
 
@@ -149,8 +118,3 @@ def unit_vector(numbers: list[float], dim: int) -> Vector:
 
 def _info(kind: str, format: str | None = None, seconds: float | None = None, truncated: bool = False) -> QueryInfo:
     return QueryInfo.model_validate({"kind": kind, "format": format, "seconds": seconds, "truncated": truncated})
-
-
-def _timed(work: Callable[[], T]) -> tuple[T, float]:
-    started_at = time.perf_counter()
-    return work(), time.perf_counter() - started_at

@@ -51,7 +51,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One query's vector, and the seconds it waited and the encoder took.
+    """One query's vector, the seconds it waited and the encoder took, and how many queries were encoded with it.
 
     vector: (E,) float32 of unit length; (N, E) for the N texts of one query for "words". slots: where they were asked
     for and the model has them.
@@ -61,6 +61,7 @@ class Encoded:
     slots: Sequence[KeywordSlot]
     queue_s: float
     encode_s: float
+    batch: int
 
 
 @dataclass(frozen=True)
@@ -201,7 +202,7 @@ class Engine:
         self._failures = 0
         encode_s = time.monotonic() - started_at
         for job, (vector, slots) in zip(batch, results, strict=True):
-            job.answer.set_result(Encoded(vector, slots, started_at - job.queued_at, encode_s))
+            job.answer.set_result(Encoded(vector, slots, started_at - job.queued_at, encode_s, len(batch)))
 
     def _failed(self, batch: Sequence[_Job], error: Exception) -> None:
         if len(batch) == 1:

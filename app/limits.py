@@ -39,6 +39,7 @@ class BodyLimits:
             else:
                 await self.app(scope, body.receive, body.send)
         finally:
+            scope["state"]["body_bytes"] = body.counted
             body.release()
 
     @property

@@ -24,6 +24,7 @@ from app.routes import collections, embeddings, items, operations, pages, search
 from app.settings import Settings
 from app.startup import OnStep, Startup
 from app.state import State
+from app.tracing import make_traces
 from app.version import service_version
 from index.backend import Store
 
@@ -43,11 +44,11 @@ def create_app(
 
     It listens at once; `/readyz` says when queries are answered, and `on_step` is told how far the start has come.
     """
-    metrics = Metrics()
+    metrics, traces = Metrics(), make_traces(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        state = app.state.service = State(settings, metrics)
+        state = app.state.service = State(settings, metrics, traces)
         startup = Startup(state, encoder, store, on_step)
         startup.begin()
         try:
@@ -56,6 +57,7 @@ def create_app(
             state.readiness.drain()
             await asyncio.to_thread(startup.stop)
             await asyncio.to_thread(state.close)
+            await asyncio.to_thread(traces.close)
 
     app = FastAPI(
         title="SpeechCLIP Search",
@@ -66,6 +68,8 @@ def create_app(
         redoc_url=None,
         # A redirect would repeat whatever host the request claims.
         redirect_slashes=False,
+        # Its own would tell query strings and the texts of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
         # What generated clients call their methods.
         generate_unique_id_function=lambda route: route.name,
     )
@@ -78,7 +82,7 @@ def create_app(
     app.add_middleware(Guard, keys=app.state.api_keys)
     app.add_middleware(AdminPort, port=settings.admin_port)
     app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
-    app.add_middleware(RequestContext, metrics=metrics)
+    app.add_middleware(RequestContext, metrics=metrics, traces=traces, slow_query_ms=settings.slow_query_ms)
     app.openapi = openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 

@@ -7,6 +7,8 @@ from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
+from app.memory import Memory
+
 Stage = Literal["decode", "queue", "encode", "search", "total"]
 
 STAGE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -46,8 +48,31 @@ class Metrics:
         self.skipped = Counter(
             "speechclip_skipped", "Queries not encoded because nobody waited any more.", registry=self._registry
         )
+        self.slow = Counter(
+            "speechclip_slow_queries", "Queries slower than SPEECHCLIP_SLOW_QUERY_MS.", registry=self._registry
+        )
         self.batch_size = Histogram(
             "speechclip_batch_size", "Queries encoded together.", buckets=BATCH_BUCKETS, registry=self._registry
+        )
+        self.admitted = Gauge(
+            "speechclip_admitted", "Queries being decoded or encoded, or waiting for it.", registry=self._registry
+        )
+        self.admitted_most = Gauge(
+            "speechclip_admitted_most",
+            "How many of them there may be before more are refused.",
+            registry=self._registry,
+        )
+        self.memory = Gauge(
+            "speechclip_device_memory_bytes",
+            "Memory of the device that the model is on: taken, by whomever, and all there is.",
+            ["device", "state"],
+            registry=self._registry,
+        )
+        self.running = Gauge(
+            "speechclip_running",
+            "1, with what runs: the version, and the model.",
+            ["version", "model", "revision"],
+            registry=self._registry,
         )
         self.queued = Gauge("speechclip_queued", "Queries waiting for the encoder.", registry=self._registry)
         self.buffered = Gauge("speechclip_buffered_bytes", "Bytes of all bodies held now.", registry=self._registry)
@@ -76,6 +101,11 @@ class Metrics:
             self.records.labels(name).set(collection.count)
             self.versions.labels(name).set(collection.version)
         self.unavailable.set(unavailable)
+
+    def measure(self, device: str, memory: Memory) -> None:
+        """Set what is known of the memory that the model is in."""
+        self.memory.labels(device, "used").set(memory.used)
+        self.memory.labels(device, "total").set(memory.total)
 
     def render(self) -> bytes:
         """All values, in Prometheus' text format (CONTENT_TYPE)."""

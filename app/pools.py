@@ -22,12 +22,17 @@ class Admission:
     """
 
     def __init__(self, most: int) -> None:
-        self._most, self._held = most, 0
+        self.most, self._held = most, 0
+
+    @property
+    def held(self) -> int:
+        """How many are in now."""
+        return self._held
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         """One place, for as long as the context lasts; raises `Overloaded` when there is none."""
-        if self._held >= self._most:
+        if self._held >= self.most:
             raise Overloaded
         self._held += 1
         try:

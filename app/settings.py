@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -15,6 +16,7 @@ from index.errors import InvalidAddress
 from models.shelf import default_data, models_below
 
 MIB = 1024 * 1024
+TRACES_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
 
 
 class Settings(BaseSettings):
@@ -42,6 +44,8 @@ class Settings(BaseSettings):
         (), description="Names by which the service may be asked, with commas; addresses and localhost always are."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    slow_query_ms: float = Field(2500.0, ge=0, description="Queries that take longer are logged by stage; 0 for none.")
+    traces: bool = Field(False, description="Tell traces by OpenTelemetry (extra otel), to where OTEL_... says.")
 
     max_body_bytes: int = Field(10 * MIB, ge=1024, description="Largest request body.")
     max_buffered_bytes: int = Field(160 * MIB, ge=1024, description="Largest sum of all bodies held at one time.")
@@ -81,6 +85,14 @@ class Settings(BaseSettings):
         except InvalidAddress as error:
             raise ValueError(str(error)) from None
         return store
+
+    @field_validator("traces")
+    @classmethod
+    def _has_its_extra(cls, traces: bool) -> bool:
+        try:
+            return traces and bool(version(TRACES_PACKAGE))
+        except PackageNotFoundError:
+            raise ValueError("needs OpenTelemetry: install speechclip-search[otel]") from None
 
     @field_validator("data", "registry", "api_keys_file")
     @classmethod

@@ -16,6 +16,7 @@ from app.metrics import Metrics
 from app.pools import Admission, BoundedPool
 from app.readiness import Readiness
 from app.settings import Settings
+from app.tracing import Traces
 
 WRITERS = 4
 MOST_UPKEEP = 8
@@ -35,9 +36,9 @@ class Loaded:
 class State:
     """The container that hangs on the application."""
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, traces: Traces) -> None:
         self.settings = settings
-        self.metrics = metrics
+        self.metrics, self.traces = metrics, traces
         self.readiness = Readiness(metrics)
         self.admission = Admission(settings.queue_size)
         waiting = settings.queue_size

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from app.embedding import Stopwatch, Vector, embed, embed_admitted
+from app.embedding import Vector, embed, embed_admitted
 from app.errors import (
     EncodingFailed,
     InvalidParameter,
@@ -25,6 +25,7 @@ from app.openapi import QUERY_PROBLEMS, REF, problem_responses
 from app.patience import while_wanted
 from app.requests import EmbedQuery
 from app.state import Loaded, State, state_of
+from app.stopwatch import Stopwatch
 from models.errors import AudioError, ImageError
 
 # Texts have commas too; millions of small values take seconds to read.
@@ -55,9 +56,11 @@ async def embeddings(request: Request) -> Response:
     body = await _json_body(request)
     asked = await state.decoding.run(_read, body)
     _check(asked, loaded)
-    vectors = await while_wanted(request, _embed_all(state, loaded, asked.queries()), state.settings.deadline_s)
+    watch = request.state.watch = Stopwatch(state.metrics, state.traces)
+    vectors = await while_wanted(request, _embed_all(state, loaded, asked.queries(), watch), state.settings.deadline_s)
     # Off the event loop: it may be a million numbers.
     answer = await state.searching.run(_answer, loaded.engine.encoder.name, vectors, asked.encoding_format == "base64")
+    watch.answered()
     return Response(answer, media_type="application/json")
 
 
@@ -93,22 +96,24 @@ def _check(asked: EmbeddingsRequest, loaded: Loaded) -> None:
         raise InvalidParameter(f"dimensions: vectors of this model have {encoder.dim} numbers, and no others")
 
 
-async def _embed_all(state: State, loaded: Loaded, queries: Sequence[EmbedQuery]) -> list[Vector]:
+async def _embed_all(state: State, loaded: Loaded, queries: Sequence[EmbedQuery], watch: Stopwatch) -> list[Vector]:
     """One is a query like any other; many are a batch, of which a group at a time stands beside the queries."""
     if len(queries) == 1:
-        return [(await embed(state, loaded, queries[0], Stopwatch(state.metrics))).vector]
+        return [(await embed(state, loaded, queries[0], watch)).vector]
     vectors: list[Vector] = []
     size = state.settings.batch_size
     with state.batches.hold():
         for start in range(0, len(queries), size):
             async with state.batch_turn:
-                vectors += await _embed_group(state, loaded, queries[start : start + size], start)
+                vectors += await _embed_group(state, loaded, queries[start : start + size], start, watch)
     return vectors
 
 
-async def _embed_group(state: State, loaded: Loaded, queries: Sequence[EmbedQuery], start: int) -> list[Vector]:
+async def _embed_group(
+    state: State, loaded: Loaded, queries: Sequence[EmbedQuery], start: int, watch: Stopwatch
+) -> list[Vector]:
     """Raises `ItemsRefused` with the place of an input that cannot be embedded."""
-    work = [embed_admitted(state, loaded, query, Stopwatch(state.metrics)) for query in queries]
+    work = [embed_admitted(state, loaded, query, watch) for query in queries]
     vectors: list[Vector] = []
     for place, one in enumerate(await asyncio.gather(*work, return_exceptions=True), start):
         if isinstance(one, REFUSALS):

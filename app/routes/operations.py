@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from app.memory import memory_in_use
 from app.metrics import CONTENT_TYPE
 from app.openapi import problem_responses
 from app.requests import MAX_TOP_K
@@ -54,11 +55,16 @@ async def info(request: Request) -> InfoResponse:
     responses={200: {"description": "Prometheus' text format.", "content": {"text/plain": {}}}},
 )
 async def metrics(request: Request) -> Response:
-    """Requests, refusals by code, histograms of the seconds in each stage, and how large the collections are."""
+    """Requests, refusals by code, histograms of the seconds in each stage, memory, and how large collections are."""
     state = state_of(request)
+    state.metrics.admitted.set(state.admission.held)
+    state.metrics.admitted_most.set(state.admission.most)
+    state.metrics.measure(*memory_in_use())
     if state.partial is not None:
-        catalogue = state.partial.catalogue
+        catalogue, encoder = state.partial.catalogue, state.partial.engine.encoder
         state.metrics.describe(catalogue.collections, len(catalogue.failed))
+        revision = encoder.fingerprint[:REVISION_CHARACTERS]
+        state.metrics.running.labels(service_version(), encoder.name, revision).set(1)
     return Response(state.metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 

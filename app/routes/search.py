@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
 from app.combining import find_combined
-from app.embedding import Embedded, Stopwatch, Vector, embed
+from app.embedding import Embedded, Vector, embed
 from app.keywords import SCORE_DIGITS, spoken_keywords
 from app.nearest import Page, page_of, vectors_of
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
@@ -30,6 +30,7 @@ from app.schemas import (
     Timings,
 )
 from app.state import Loaded, State, state_of
+from app.stopwatch import Stopwatch
 from index.backend import Collection
 from index.ranking import Hit
 
@@ -47,7 +48,7 @@ class _Call:
     def __init__(self, request: Request, state: State, loaded: Loaded) -> None:
         self.state, self.loaded = state, loaded
         self.request_id: str = request.state.request_id
-        self.watch = Stopwatch(state.metrics)
+        self.watch = request.state.watch = Stopwatch(state.metrics, state.traces)
         encoder = loaded.engine.encoder
         self.model = ModelInfo(name=encoder.name, revision=encoder.fingerprint[:REVISION_CHARACTERS], dim=encoder.dim)
 
@@ -213,5 +214,8 @@ async def _answer(
     state = state_of(request)
     loaded = state.loaded()
     query = await read_query(request, shape)
-    answer = await while_wanted(request, handle(_Call(request, state, loaded), query), state.settings.deadline_s)
-    return Response(answer.model_dump_json(exclude_unset=True), media_type="application/json")
+    call = _Call(request, state, loaded)
+    answer = await while_wanted(request, handle(call, query), state.settings.deadline_s)
+    body = answer.model_dump_json(exclude_unset=True)
+    call.watch.answered()
+    return Response(body, media_type="application/json")

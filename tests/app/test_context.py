@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.context import SAFE_HEADERS, RequestContext
 from app.metrics import Metrics
+from app.tracing import Untraced
 from tests.app.asgi import Exchange
 from tests.app.problems import assert_problem
 
@@ -86,7 +87,7 @@ def test_head_is_get_without_the_body(client: TestClient, path: str) -> None:
 
 def ask(app: object, method: str = "GET") -> tuple[Exchange, Metrics]:
     metrics, exchange = Metrics(), Exchange(path="/somewhere", method=method, headers={})
-    asyncio.run(exchange.run(RequestContext(app, metrics), []))  # type: ignore[arg-type]
+    asyncio.run(exchange.run(RequestContext(app, metrics, Untraced(), 0), []))  # type: ignore[arg-type]
     return exchange, metrics
 
 

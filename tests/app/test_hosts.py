@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from app.context import RequestContext
 from app.hosts import HostGuard, is_named, is_own
 from app.metrics import Metrics
+from app.tracing import Untraced
 from tests.app.asgi import Exchange
 from tests.app.conftest import MakeClient
 from tests.app.problems import assert_problem
@@ -37,7 +38,7 @@ def ask(host: str | None, server: str = "127.0.0.1", allowed: tuple[str, ...] = 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await HostGuard(PlainTextResponse("in"), allowed)({**scope, "server": (server, 8000)}, receive, send)
 
-    return asyncio.run(exchange.run(RequestContext(app, Metrics()), []))
+    return asyncio.run(exchange.run(RequestContext(app, Metrics(), Untraced(), 0), []))
 
 
 @pytest.mark.parametrize("host", [*OWN, None])

@@ -17,6 +17,7 @@ from app.errors import ServiceError, problem
 from app.limits import BodyLimits
 from app.metrics import Metrics
 from app.settings import Settings
+from app.tracing import Untraced
 from tests.app.asgi import Exchange
 from tests.app.problems import assert_problem
 
@@ -45,7 +46,7 @@ class House:
     def __init__(self, app: object = read_all, **changes: float) -> None:
         settings = Settings(max_body_bytes=MOST).model_copy(update=changes)
         self.metrics = Metrics()
-        self.app = RequestContext(BodyLimits(app, settings, self.metrics), self.metrics)  # type: ignore[arg-type]
+        self.app = RequestContext(BodyLimits(app, settings, self.metrics), self.metrics, Untraced(), 0)  # type: ignore[arg-type]
 
     def ask(self, body: list[bytes], **headers: str) -> tuple[httpx2.Response, Exchange]:
         exchange = Exchange(headers={name.replace("_", "-"): value for name, value in headers.items()})

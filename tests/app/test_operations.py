@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -65,6 +67,24 @@ def test_every_stage_and_every_refusal_is_counted(make_client: MakeClient) -> No
         0,
         1,
     )
+
+
+def test_what_it_holds_is_told(make_client: MakeClient, encoder: FakeEncoder) -> None:
+    with make_client(queue_size=7) as client, ThreadPoolExecutor() as callers:
+        encoder.open.clear()
+        asked = callers.submit(client.post, "/search/images", json={"text": "dog"})
+        encoder.entered.acquire(timeout=10)
+        during = samples(client)
+        encoder.open.set()
+        assert asked.result().status_code == 200
+        after = samples(client)
+
+    assert (during["speechclip_admitted{}"], after["speechclip_admitted{}"]) == (1, 0)
+    assert during["speechclip_admitted_most{}"] == 7
+    used, total = (during[f"speechclip_device_memory_bytes{{device=cpu,state={state}}}"] for state in ("used", "total"))
+    assert 0 < used < total
+    (running,) = [name for name in after if name.startswith("speechclip_running")]
+    assert running.startswith(f"speechclip_running{{model=fake,revision={FakeEncoder().fingerprint[:12]},version=")
 
 
 def test_each_application_counts_for_itself(make_client: MakeClient, client: TestClient) -> None:

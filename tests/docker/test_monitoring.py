@@ -33,8 +33,13 @@ def dashboard() -> dict[str, Any]:
     return content
 
 
+def types() -> list[tuple[str, str]]:
+    """Every metric with its kind."""
+    return re.findall(r"^# TYPE (\S+) (\S+)", Metrics().render().decode(), re.MULTILINE)
+
+
 def served() -> set[str]:
-    found = re.findall(r"^# TYPE (\S+) (\S+)", Metrics().render().decode(), re.MULTILINE)
+    found = types()
     histograms = [name for name, kind in found if kind == "histogram"]
     return {name for name, _ in found} | {
         f"{name}_{part}" for name in histograms for part in ("bucket", "sum", "count")
@@ -56,3 +61,24 @@ def test_every_alert_says_what_happened_and_what_to_do() -> None:
 def test_the_dashboard_reads_from_the_source_that_is_provisioned() -> None:
     source = yaml.safe_load((MONITORING / "grafana/provisioning/datasources/prometheus.yml").read_text())
     assert {panel["datasource"]["uid"] for panel in dashboard()["panels"]} == {source["datasources"][0]["uid"]}
+
+
+def test_no_panel_lies_on_another() -> None:
+    cells = [
+        (x, y)
+        for place in (panel["gridPos"] for panel in dashboard()["panels"])
+        for x in range(place["x"], place["x"] + place["w"])
+        for y in range(place["y"], place["y"] + place["h"])
+    ]
+    ids = [panel["id"] for panel in dashboard()["panels"]]
+
+    assert len(cells) == len(set(cells))
+    assert len(ids) == len(set(ids))
+
+
+def test_whatever_the_service_counts_can_be_seen() -> None:
+    shown = {name for _, expression in expressions() for name in METRIC.findall(expression)}
+    families = {re.sub("_(bucket|sum|count)$", "", name) for name in shown}
+
+    ours = {name for name, kind in types() if name.startswith("speechclip_")}
+    assert ours - families - {"speechclip_running"} == set()
