@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from torch import Tensor
 
 from models.config import ModelConfig
 from models.errors import ModelFolderError
-from models.shelf import CARD, CONFIG, FILES, SHIPPED, VOCABULARY, WEIGHTS, find_pulled, shipped_names
+from models.shelf import CARD, CONFIG, FILES, SHIPPED, VOCABULARY, WEIGHTS, find_pulled, fingerprint, shipped_names
 from models.speechclip import SpeechClip
 from models.tensor_file import write_tensors
 
-_HASH_CHUNK = 1 << 20
 _IDS = TypeAdapter(list[NonNegativeInt])
 
 
@@ -95,16 +93,6 @@ def write_texts(path: Path, config: ModelConfig, vocabulary: Sequence[int], card
     (path / CONFIG).write_text(config.model_dump_json(indent=2) + "\n", encoding="utf-8")
     (path / VOCABULARY).write_text(json.dumps(list(vocabulary)) + "\n", encoding="utf-8")
     (path / CARD).write_text(card, encoding="utf-8")
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 over everything that decides what an embedding is: configuration, vocabulary and weights."""
-    digest = hashlib.sha256()
-    for name in (CONFIG, VOCABULARY, WEIGHTS):
-        with (path / name).open("rb") as file:
-            while chunk := file.read(_HASH_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
 
 
 def find_unsound(tensors: Mapping[str, Tensor]) -> str | None:

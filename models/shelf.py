@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os.path import isfile  # pathlib's raises where a name is too long
@@ -16,6 +17,8 @@ from models.registry import is_name
 SHIPPED = Path(__file__).parent
 CONFIG, WEIGHTS, VOCABULARY, CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
 FILES = (CONFIG, WEIGHTS, VOCABULARY)
+
+_HASH_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,16 @@ def find_pulled(models: Path, name: str) -> Path | None:
 def find_shipped(name: str) -> Path | None:
     """The folder of the model of that name that ships with the project."""
     return SHIPPED / name if name in shipped_names() else None
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 over everything that decides what an embedding is: configuration, vocabulary and weights."""
+    digest = hashlib.sha256()
+    for name in (CONFIG, VOCABULARY, WEIGHTS):
+        with (path / name).open("rb") as file:
+            while chunk := file.read(_HASH_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def shipped_names() -> list[str]:

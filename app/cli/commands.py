@@ -189,6 +189,18 @@ def index(
         raise typer.Exit(status)
 
 
+@program.command()
+def doctor(model: Model = None, data: Data = None, as_json: Json = False) -> None:
+    """Look at the installation, the settings, the model, the collections and the ports, and say what to do.
+
+    Nothing is changed, and the service may run meanwhile. The exit status is 1 where something has to be repaired.
+    """
+    from app.cli.doctor import doctor
+
+    if status := doctor(model, data, as_json):
+        raise typer.Exit(status)
+
+
 @models.command("list")
 def list_models(data: Data = None, registry: Registry = None, as_json: Json = False) -> None:
     """The models that ship with the project, those that were published, and which of them are here."""

@@ -14,7 +14,7 @@ from PIL import Image
 from models.config import Branch
 from models.encoder import Encoder, SpeechClipEncoder, load_encoder, pad
 from models.errors import BranchError, ModelFolderError
-from models.folder import fingerprint
+from models.shelf import fingerprint
 from tests.tiny_model import BRANCHES, Style, save_tiny_model
 
 Noises = Callable[[Sequence[int]], list[NDArray[np.float32]]]
