@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from index.errors import CollectionError
@@ -60,19 +60,14 @@ def _inspect(root: Path, name: str, locked: frozenset[int]) -> Inspected:
 
 def _look_through(known: Inspected, folder: Path, manifest: Manifest) -> Inspected:
     records, log = folder / manifest.records, folder / f"{manifest.records}-wal"
-    derived = [folder / name for name in _derived(manifest)]
-    facts = {
-        "name": known.name,
-        "kind": known.kind,
-        "fingerprint": known.fingerprint,
-        "closed_well": not log.exists() or not log.stat().st_size,
-        "whole": all(path.is_file() for path in derived),
-    }
+    closed_well = not log.exists() or not log.stat().st_size
+    whole = all((folder / name).is_file() for name in _derived(manifest))
+    known = replace(known, closed_well=closed_well, whole=whole)
     try:
         # What is still in the log belongs to the file too, and only opening it brings both together.
-        return Inspected(**facts, count=_count(known.name, records) if facts["closed_well"] else None)
+        return replace(known, count=_count(known.name, records) if closed_well else None)
     except (CollectionError, OSError) as error:
-        return Inspected(**facts, problem=str(error))
+        return replace(known, problem=str(error))
 
 
 def _count(name: str, records: Path) -> int:

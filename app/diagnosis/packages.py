@@ -16,6 +16,8 @@ from app.version import DISTRIBUTION
 REPAIR = "install them: ./run does, or pip install with constraints.txt"
 FAISS = ("faiss-cpu", "faiss-gpu")
 AREA = "packages"
+SERVICE = "service"
+"""The extra that brings what serves."""
 
 
 def check_python() -> Iterator[Finding]:
@@ -68,8 +70,9 @@ def _check_faiss() -> Iterator[Finding]:
 
 
 def _wrong(requirement: Requirement) -> str | None:
-    """Why a requirement is not met; that of an extra is met where the package is not there."""
-    needed = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    """Why a requirement is not met; that of another extra is met where the package is not there."""
+    marker = requirement.marker
+    needed = marker is None or any(marker.evaluate({"extra": extra}) for extra in ("", SERVICE))
     found = _version(requirement.name)
     if found is None:
         return f"{requirement.name} is missing" if needed else None

@@ -14,7 +14,7 @@ from app.memory import Memory, allowed_memory, available_memory, memory_in_use
 
 def fake_torch(monkeypatch: pytest.MonkeyPatch, initialised: bool) -> None:
     cuda = SimpleNamespace(is_initialized=lambda: initialised, mem_get_info=lambda: (30, 100))
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
 
 
 def test_a_gpu_that_is_in_use_is_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

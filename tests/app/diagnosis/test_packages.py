@@ -22,11 +22,13 @@ def test_packages_that_are_missing_or_of_another_version_are_named(monkeypatch: 
         "pydantic>=2",
         "not-installed; extra == 'x'",
         "rich<1; extra == 'x'",
+        "no-such-service; extra == 'service'",
     ]
     monkeypatch.setattr(packages, "distribution", lambda name: SimpleNamespace(requires=requires))
     failures = told(packages.check_packages(), "fail")
 
     assert "no-such-package is missing" in failures
+    assert "no-such-service is missing" in failures
     assert "numpy is " in failures
     assert "rich is " in failures
     assert "pydantic" not in failures
