@@ -6,29 +6,45 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("typescript")
+PAUSES_S = (5.0, 20.0)
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program with its packages, as its lock file names them. Where they cannot be had, its tests skip."""
     if shutil.which("npm") is None:
-        pytest.skip("npm is not installed")
+        absent("npm is not installed")
     folder = tmp_path_factory.mktemp("typescript") / "program"
     shutil.copytree(PROGRAM, folder)
-    install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=300)
-    if done.returncode != 0:
-        missing = f"npm could not install what TypeScript needs: {done.stderr[-500:]}"
-        if os.environ.get("SPEECHCLIP_REQUIRE_TYPESCRIPT") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+    if reason := install(folder):
+        absent(f"npm could not install what TypeScript needs: {reason}")
     return folder
+
+
+def install(folder: Path) -> str:
+    """Why it could not be; empty when it is. A registry that does not answer is asked again."""
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
+    for pause in (*PAUSES_S, None):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        if done.returncode == 0:
+            return ""
+        if pause is not None:
+            time.sleep(pause)
+    return done.stderr[-500:]
+
+
+def absent(reason: str) -> NoReturn:
+    if os.environ.get("SPEECHCLIP_REQUIRE_TYPESCRIPT") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def run(folder: Path, *command: str) -> str:
