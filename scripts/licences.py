@@ -61,9 +61,9 @@ def _asks(licence: str) -> str:
 
 def _licence(one: Distribution) -> str:
     metadata = one.metadata
-    if expression := metadata.get("License-Expression"):
-        return str(expression)
-    named = [metadata.get("License") or ""]
+    if expression := metadata.get_all("License-Expression", []):
+        return str(expression[0])
+    named = [str(text) for text in metadata.get_all("License", [])]
     classified = [match["name"] for text in metadata.get_all("Classifier", []) if (match := CLASSIFIER.fullmatch(text))]
     named.append(" AND ".join(classified))
     usable = (" ".join(name.split()) for name in named if len(name.strip()) <= LONGEST)
