@@ -10,12 +10,13 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import ForeignOrigin, HostNotAllowed, problem
+from app.errors import ForeignOrigin, HostNotAllowed, ServiceError, kind_of, problem
 from app.state import state_of
 
 
 class HostGuard:
-    """Refuses requests that come over the loopback and call the service by a name that is not its own.
+    """Refuses requests that come over the loopback and call the service by a name that is not its own, and WebSockets
+    of other origins' pages.
 
     A page can have its own name point at 127.0.0.1 and then read and write what is there; but it cannot make the name
     an address, or localhost.
@@ -26,31 +27,45 @@ class HostGuard:
         self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _over_loopback(scope):
-            host = Headers(scope=scope).get("host")
-            # Without one it is no browser.
-            if host is not None and not is_own(host, self._allowed):
-                scope["state"]["problem_code"] = "host_not_allowed"
-                error = HostNotAllowed(
-                    f"The service is not called {host[:80]!r}. If it is, name it in SPEECHCLIP_ALLOWED_HOSTS."
-                )
-                response = problem(error, path=scope["path"], request_id=scope["state"]["request_id"])
-                await response(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
+        try:
+            if scope["type"] != "lifespan":
+                self._judge(scope)
+        except ServiceError as error:
+            scope["state"]["problem_code"] = kind_of(error).code
+            response = problem(error, path=scope["path"], request_id=scope["state"]["request_id"])
+            await response(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def _judge(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        host = headers.get("host")
+        # Without one it is no browser.
+        if _over_loopback(scope) and host is not None and not is_own(host, self._allowed):
+            raise HostNotAllowed(
+                f"The service is not called {host[:80]!r}. If it is, name it in SPEECHCLIP_ALLOWED_HOSTS."
+            )
+        if scope["type"] == "websocket":
+            # Browsers let every page open one, send the service's cookie with it, and read what comes.
+            require_own_origin(headers, self._allowed)
 
 
 async def from_own_page(request: Request) -> None:
     """Dependency of whatever changes something: raises `ForeignOrigin` for a page of another origin.
 
-    A form of any page can be sent here without being asked for permission first. Programs send no origin.
+    A form of any page can be sent here without being asked for permission first.
     """
-    origin = request.headers.get("origin")
-    site = request.headers.get("sec-fetch-site", "same-origin")
+    require_own_origin(request.headers, state_of(request).settings.allowed_hosts)
+
+
+def require_own_origin(headers: Headers, allowed: Collection[str]) -> None:
+    """Raise `ForeignOrigin` for a request that a page of another origin sends. Programs send no origin."""
+    origin = headers.get("origin")
+    site = headers.get("sec-fetch-site", "same-origin")
     if origin is None and site in ("same-origin", "none"):
         return
-    host, allowed = request.headers.get("host", ""), state_of(request).settings.allowed_hosts
     given = urlsplit(origin or "").netloc.lower()
+    host = headers.get("host", "")
     # The same name is not enough: see `HostGuard`.
     same = given == host.lower() and is_own(host, allowed)
     if site not in ("same-origin", "none") or not (same or is_named(given, allowed)):

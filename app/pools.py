@@ -24,6 +24,11 @@ class Admission:
     def __init__(self, most: int) -> None:
         self._most, self._held = most, 0
 
+    @property
+    def crowded(self) -> bool:
+        """Whether half of the places or more are taken: what can be done without should wait."""
+        return 2 * self._held >= self._most
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """One place, for as long as the context lasts; raises `Overloaded` when there is none."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.context import SAFE_HEADERS
 from app.errors import Malformed, problem
+from app.socket_protocol import is_handshake
+from app.timers import Patience
 
 HEAD_TIMEOUT_S = 15.0
 """A request's line and headers must have arrived completely after so long, from the connection's first moment on."""
@@ -18,34 +19,17 @@ SEND_TIMEOUT_S = 30.0
 """A client that takes nothing of its answer for so long is given up."""
 
 
-class _Patience:
-    """A timer that is started and stopped again and again; what happens when it runs out happens once."""
-
-    def __init__(self, seconds: float, run_out: Callable[[], None]) -> None:
-        self._seconds, self._run_out = seconds, run_out
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._run_out)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
 class Protocol(H11Protocol):
     """One connection. Without an end to patience, clients that dribble or never listen would hold theirs for ever."""
 
-    _head: _Patience
-    _sending: _Patience
+    _head: Patience
+    _sending: Patience
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         # Without an answer: a client that has sent nothing yet would take it for that to its first request.
-        self._head = _Patience(HEAD_TIMEOUT_S, transport.close)
-        self._sending = _Patience(SEND_TIMEOUT_S, transport.abort)
+        self._head = Patience(HEAD_TIMEOUT_S, transport.close)
+        self._sending = Patience(SEND_TIMEOUT_S, transport.abort)
         self._head.start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -67,6 +51,11 @@ class Protocol(H11Protocol):
     def resume_writing(self) -> None:
         self._sending.stop()
         super().resume_writing()
+
+    def _should_upgrade(self) -> bool:
+        return self._get_upgrade() == b"websocket" and is_handshake(
+            self.scope["method"], self.scope["path"], dict(self.headers)
+        )
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, unless the answer to the request is on its way already."""
