@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.context import SAFE_HEADERS
 from app.errors import Malformed, problem
-from app.socket_protocol import is_handshake
+from app.socket_protocol import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_TIMEOUT_S, SocketProtocol, is_handshake
 from app.timers import Patience
 
 HEAD_TIMEOUT_S = 15.0
@@ -63,6 +65,18 @@ class Protocol(H11Protocol):
             for event in _refusal():
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+CONNECTIONS: Mapping[str, Any] = {
+    "http": Protocol,
+    "ws": SocketProtocol,
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "ws_ping_interval": PING_INTERVAL_S,
+    "ws_ping_timeout": PING_TIMEOUT_S,
+    # A few kilobytes inflate to a megabyte, for each message anew.
+    "ws_per_message_deflate": False,
+}
+"""What uvicorn is told of them."""
 
 
 def _refusal() -> tuple[h11.Response, h11.Data, h11.EndOfMessage]:

@@ -15,9 +15,8 @@ import uvicorn
 
 from app.logs import configure_logging
 from app.main import create_app, drain, is_broken
-from app.protocol import Protocol
+from app.protocol import CONNECTIONS
 from app.settings import Settings
-from app.socket_protocol import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_TIMEOUT_S, SocketProtocol
 from app.startup import OnStep
 
 logger = logging.getLogger(__name__)
@@ -42,13 +41,6 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         host=settings.host,
         port=settings.port,
         workers=1,
-        http=Protocol,
-        ws=SocketProtocol,
-        ws_max_size=MAX_MESSAGE_BYTES,
-        ws_ping_interval=PING_INTERVAL_S,
-        ws_ping_timeout=PING_TIMEOUT_S,
-        # A few kilobytes inflate to a megabyte, for each message anew.
-        ws_per_message_deflate=False,
         lifespan="on",
         access_log=False,  # ours has no query string in it
         log_config=None,
@@ -57,6 +49,7 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(settings.deadline_s) + STOP_MARGIN_S,
+        **CONNECTIONS,
     )
     _warn_of_strangers(settings)
     server = _Server(config, on_stop=lambda: drain(app), is_broken=lambda: is_broken(app))
