@@ -45,34 +45,37 @@ class HostGuard:
             raise HostNotAllowed(
                 f"The service is not called {host[:80]!r}. If it is, name it in SPEECHCLIP_ALLOWED_HOSTS."
             )
-        if scope["type"] == "websocket":
-            # Browsers let every page open one, send the service's cookie with it, and read what comes.
-            require_own_origin(headers, self._allowed)
+        origin = headers.get("origin")
+        if scope["type"] == "websocket" and origin is not None and not self._is_same(origin, host or ""):
+            # Browsers let every page open one, send the service's cookie with it, and let the page read what comes.
+            raise _foreign(origin)
+
+    def _is_same(self, origin: str, host: str) -> bool:
+        given = _netloc(origin)
+        return given == host.lower() or is_named(given, self._allowed)
 
 
 async def from_own_page(request: Request) -> None:
     """Dependency of whatever changes something: raises `ForeignOrigin` for a page of another origin.
 
-    A form of any page can be sent here without being asked for permission first.
+    A form of any page can be sent here without being asked for permission first. Programs send no origin.
     """
-    require_own_origin(request.headers, state_of(request).settings.allowed_hosts)
-
-
-def require_own_origin(headers: Headers, allowed: Collection[str]) -> None:
-    """Raise `ForeignOrigin` for a request that a page of another origin sends. Programs send no origin."""
-    origin = headers.get("origin")
-    site = headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    site = request.headers.get("sec-fetch-site", "same-origin")
     if origin is None and site in ("same-origin", "none"):
         return
-    given = urlsplit(origin or "").netloc.lower()
-    host = headers.get("host", "")
+    host, allowed = request.headers.get("host", ""), state_of(request).settings.allowed_hosts
+    given = _netloc(origin or "")
     # The same name is not enough: see `HostGuard`.
     same = given == host.lower() and is_own(host, allowed)
     if site not in ("same-origin", "none") or not (same or is_named(given, allowed)):
-        raise ForeignOrigin(
-            f"A page of {(origin or 'another origin')[:80]!r} may change nothing here. If it is your own, name its "
-            "host in SPEECHCLIP_ALLOWED_HOSTS."
-        )
+        raise _foreign(origin or "another origin")
+
+
+def _foreign(origin: str) -> ForeignOrigin:
+    return ForeignOrigin(
+        f"A page of {origin[:80]!r} may not do this here. If it is your own, name its host in SPEECHCLIP_ALLOWED_HOSTS."
+    )
 
 
 def is_own(host: str, allowed: Collection[str]) -> bool:
@@ -84,6 +87,13 @@ def is_own(host: str, allowed: Collection[str]) -> bool:
 def is_named(host: str, allowed: Collection[str]) -> bool:
     """Whether a Host header, with or without its port, is one of the names allowed; `*` is any."""
     return bool(host) and ("*" in allowed or host.lower() in allowed or _name(host) in allowed)
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # brackets that hold no address
+        return ""
 
 
 def _name(host: str) -> str:

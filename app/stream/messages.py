@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import from_json
 
 from app.errors import InvalidParameter, Malformed, details_of
@@ -60,7 +61,7 @@ class Cancel(_FromClient):
 
 
 Request = Start | End | Cancel
-_REQUEST: TypeAdapter[Request] = TypeAdapter(Annotated[Request, Field(discriminator="type")])
+SHAPES: Mapping[str, type[Request]] = {"start": Start, "end": End, "cancel": Cancel}
 
 
 class _FromService(BaseModel):
@@ -128,10 +129,12 @@ def read_message(text: str) -> Request:
         values = from_json(text, allow_inf_nan=False)
     except ValueError as error:
         raise Malformed(f"The message is not JSON: {error}.") from None
-    if not isinstance(values, dict) or values.get("type") not in ("start", "end", "cancel"):
+    kind = values.get("type") if isinstance(values, dict) else None
+    shape = SHAPES.get(kind) if isinstance(kind, str) else None
+    if shape is None:
         raise Malformed("A message is a JSON object whose type is start, end or cancel; audio comes in binary ones.")
     try:
-        return _REQUEST.validate_python(values)
+        return shape.model_validate(values)
     except ValidationError as error:
         found = details_of(error)
         told = "; ".join(f"{one['field']}: {one['detail']}" for one in found[:3])
