@@ -38,6 +38,35 @@ def machine() -> None:
         typer.echo(f"{name}: {value}")
 
 
+@benchmarks.command()
+def stream(
+    recordings: Annotated[Path, typer.Argument(help="Folder with words.csv: recordings of people, one word each.")],
+    url: Annotated[
+        str | None, typer.Option(help="A running service with the default collections.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Whose encoder is measured: a shipped model, or a folder.")] = "nano",
+    count: Annotated[int, typer.Option(min=1, help="Words.")] = 60,
+    rounds: Rounds = 7,
+    seed: Seed = 0,
+    as_json: AsJson = None,
+) -> None:
+    """Live search: what encoding again costs, and with --url when the right picture is shown."""
+    from bench.reencoding import cost_rows, load, same_row
+    from bench.report import Report
+    from bench.stream import live, live_facts, live_rows, words
+
+    report = Report("Live search", {"model": model, "words": count, "rounds": rounds, "seed": seed})
+    spoken = words(recordings, count, seed)
+    network = load(model)
+    report.add("Encoding again", cost_rows(network, spoken[0].samples, rounds))
+    report.add("With kept frames", [same_row(network, [word.samples for word in spoken])])
+    if url is not None:
+        heard = live(url, spoken)
+        report.add("The right picture", live_rows(heard))
+        report.add("Answers", live_facts(heard))
+    tell(report, as_json)
+
+
 def tell(report: Report, as_json: Path | None) -> None:
     """The report on standard output, and its figures in a file."""
     typer.echo(report.to_markdown(), nl=False)
