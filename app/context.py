@@ -23,6 +23,7 @@ slow = logging.getLogger("app.slow")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 LOGGED_CHARACTERS = 200  # of a path; it can be as long as a stranger likes
+SWITCHED = 101  # to a WebSocket
 QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 
 PAGE_POLICY = (
@@ -48,7 +49,7 @@ class RequestContext:
         self._metrics, self._traces, self._slow_query_ms = metrics, traces, slow_query_ms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
@@ -64,7 +65,7 @@ class RequestContext:
 
     def _note(self, exchange: _Exchange, trace: Trace) -> None:
         ms = round((time.perf_counter() - exchange.started_at) * 1000, 1)
-        route, status = exchange.route, exchange.status or 0
+        route, status = exchange.route, exchange.final_status
         method = exchange.method if exchange.method in METHODS else "other"
         self._metrics.requests.labels(route, method, str(status)).inc()
         if status >= 400:
@@ -107,7 +108,9 @@ class _Exchange:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started_at = time.perf_counter()
-        self.method: str = scope["method"]
+        # A WebSocket begins as a GET.
+        self.method: str = scope.get("method", "GET")
+        self._socket = scope["type"] == "websocket"
         given = Headers(scope=scope).get("x-request-id", "")
         self.request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         # HEAD is GET whose body stays here, on every path.
@@ -128,11 +131,31 @@ class _Exchange:
         code = self.scope["state"].get("problem_code")
         return None if code is None else str(code)
 
+    @property
+    def final_status(self) -> int:
+        """Of a WebSocket that ended with a problem, that of the problem; 0 where nothing was answered."""
+        return int(self.scope["state"].get("problem_status", self.status or 0))
+
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            await self._start(message)
-        elif message["type"] == "http.response.body" and not self._replaced:
-            await self._send({**message, "body": b""} if self.method == "HEAD" else message)
+        match message["type"].removeprefix("websocket."):
+            case "http.response.start":
+                await self._start(message)
+            case "http.response.body":
+                if not self._replaced:
+                    await self._send({**message, "body": b""} if self.method == "HEAD" else message)
+            case "accept":
+                self.status = SWITCHED
+                await self._send({**message, "headers": [*message.get("headers", ()), self._id_header]})
+            case "close" if self.status is None:
+                # What no route takes.
+                self.status = 404
+                await self._send_plain_error(self.status, MutableHeaders())
+            case _:
+                await self._send(message)
+
+    @property
+    def _id_header(self) -> tuple[bytes, bytes]:
+        return b"x-request-id", self.request_id.encode()
 
     async def fail(self, error: Exception) -> None:
         """Answer with `error`, unless an answer is on its way already: then only its end can be kept back."""
@@ -159,8 +182,9 @@ class _Exchange:
                 response.headers[name] = headers[name]
         self._make_safe(response.headers)
         body = b"" if self.method == "HEAD" else bytes(response.body)
-        await self._send({"type": "http.response.start", "status": status, "headers": response.raw_headers})
-        await self._send({"type": "http.response.body", "body": body})
+        kind = "websocket.http.response" if self._socket else "http.response"
+        await self._send({"type": f"{kind}.start", "status": status, "headers": response.raw_headers})
+        await self._send({"type": f"{kind}.body", "body": body})
 
     def _make_safe(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.request_id

@@ -201,6 +201,7 @@ FRAMEWORK: Mapping[int, ProblemKind] = {
     400: PROBLEMS[Malformed],
     404: ProblemKind(404, "not_found", "There is nothing at this path"),
     405: ProblemKind(405, "method_not_allowed", "This path does not take this method"),
+    426: ProblemKind(426, "upgrade_required", "This path is a WebSocket"),
     416: ProblemKind(416, "range_not_satisfiable", "The file has no such range"),
 }
 
@@ -224,6 +225,12 @@ def framework_kind(status: int) -> ProblemKind:
 
 def problem(error: Exception, *, path: str, request_id: str) -> JSONResponse:
     """The answer to a request that ended in `error`."""
+    body = problem_of(error, path=path, request_id=request_id)
+    return JSONResponse(body, kind_of(error).status, _headers(error), MEDIA_TYPE)
+
+
+def problem_of(error: Exception, *, path: str, request_id: str) -> dict[str, object]:
+    """What there is to say of `error`, in the shape of RFC 9457."""
     kind = kind_of(error)
     body: dict[str, object] = {
         "type": f"/docs#{kind.code}",
@@ -238,7 +245,7 @@ def problem(error: Exception, *, path: str, request_id: str) -> JSONResponse:
         body["errors"] = errors
     if isinstance(error, NotReady) and error.progress is not None:
         body["progress"] = error.progress
-    return JSONResponse(body, kind.status, _headers(error), MEDIA_TYPE)
+    return body
 
 
 def problem_of_status(status: int, *, path: str, request_id: str) -> JSONResponse:

@@ -20,7 +20,7 @@ from app.hosts import HostGuard
 from app.limits import BodyLimits
 from app.metrics import Metrics
 from app.openapi import openapi_of
-from app.routes import collections, embeddings, items, operations, pages, search, session, upkeep
+from app.routes import collections, embeddings, items, operations, pages, search, session, stream, upkeep
 from app.settings import Settings
 from app.startup import OnStep, Startup
 from app.state import State
@@ -106,7 +106,7 @@ def _state(app: FastAPI) -> State | None:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for paths in (search, embeddings, collections, items, upkeep, operations):
+    for paths in (search, stream, embeddings, collections, items, upkeep, operations):
         app.include_router(paths.router)
         app.include_router(paths.router, prefix="/v1", include_in_schema=False)
     for routes in (pages.router, session.router):

@@ -76,6 +76,13 @@ class Metrics:
         )
         self.queued = Gauge("speechclip_queued", "Queries waiting for the encoder.", registry=self._registry)
         self.buffered = Gauge("speechclip_buffered_bytes", "Bytes of all bodies held now.", registry=self._registry)
+        self.streams = Gauge("speechclip_streams", "Live searches that are open now.", registry=self._registry)
+        self.stream_answers = Counter(
+            "speechclip_stream_answers",
+            "Answers of live searches: interim and final.",
+            ["kind"],
+            registry=self._registry,
+        )
         self.records = Gauge(
             "speechclip_collection_records", "Records of a collection.", ["collection"], registry=self._registry
         )

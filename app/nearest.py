@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import numpy as np
 
 from app.embedding import Vector
-from app.requests import NearestQuery
+from app.keywords import SCORE_DIGITS
+from app.requests import Include, NearestQuery
+from app.schemas import Keyword, Result
 from index.backend import Collection
 from index.diversity import diverse
 from index.filters import Filter
@@ -51,6 +54,20 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery) -> Page
 def vectors_of(collection: Collection, hits: Sequence[Hit]) -> dict[str, Vector]:
     """By id; without those that have been deleted since they were found."""
     return {id: vector for id, (_, vector) in collection.fetch([hit.record.id for hit in hits]).items()}
+
+
+def result_of(hit: Hit, rank: int, include: AbstractSet[Include], vector: Vector | None = None) -> Result:
+    """Fields that were not asked for stay unset, and so stay out of the answer."""
+    record, numbers = hit.record, None if vector is None else vector.tolist()
+    asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": numbers}
+    return Result.model_validate(
+        {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
+        | {name: value for name, value in asked.items() if name in include}
+    )
+
+
+def keyword_of(hit: Hit, rank: int) -> Keyword:
+    return Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
 
 
 def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:

@@ -29,6 +29,11 @@ class Admission:
         """How many are in now."""
         return self._held
 
+    @property
+    def crowded(self) -> bool:
+        """Whether half of the places or more are taken: what can be done without should wait."""
+        return 2 * self._held >= self.most
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """One place, for as long as the context lasts; raises `Overloaded` when there is none."""

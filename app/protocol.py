@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.context import SAFE_HEADERS
 from app.errors import Malformed, problem
+from app.socket_protocol import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_TIMEOUT_S, SocketProtocol, is_handshake
+from app.timers import Patience
 
 HEAD_TIMEOUT_S = 15.0
 """A request's line and headers must have arrived completely after so long, from the connection's first moment on."""
@@ -18,34 +21,17 @@ SEND_TIMEOUT_S = 30.0
 """A client that takes nothing of its answer for so long is given up."""
 
 
-class _Patience:
-    """A timer that is started and stopped again and again; what happens when it runs out happens once."""
-
-    def __init__(self, seconds: float, run_out: Callable[[], None]) -> None:
-        self._seconds, self._run_out = seconds, run_out
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._seconds, self._run_out)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
 class Protocol(H11Protocol):
     """One connection. Without an end to patience, clients that dribble or never listen would hold theirs for ever."""
 
-    _head: _Patience
-    _sending: _Patience
+    _head: Patience
+    _sending: Patience
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
         # Without an answer: a client that has sent nothing yet would take it for that to its first request.
-        self._head = _Patience(HEAD_TIMEOUT_S, transport.close)
-        self._sending = _Patience(SEND_TIMEOUT_S, transport.abort)
+        self._head = Patience(HEAD_TIMEOUT_S, transport.close)
+        self._sending = Patience(SEND_TIMEOUT_S, transport.abort)
         self._head.start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -68,12 +54,29 @@ class Protocol(H11Protocol):
         self._sending.stop()
         super().resume_writing()
 
+    def _should_upgrade(self) -> bool:
+        return self._get_upgrade() == b"websocket" and is_handshake(
+            self.scope["method"], self.scope["path"], dict(self.headers)
+        )
+
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, unless the answer to the request is on its way already."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             for event in _refusal():
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+
+
+CONNECTIONS: Mapping[str, Any] = {
+    "http": Protocol,
+    "ws": SocketProtocol,
+    "ws_max_size": MAX_MESSAGE_BYTES,
+    "ws_ping_interval": PING_INTERVAL_S,
+    "ws_ping_timeout": PING_TIMEOUT_S,
+    # A few kilobytes inflate to a megabyte, for each message anew.
+    "ws_per_message_deflate": False,
+}
+"""What uvicorn is told of them."""
 
 
 def _refusal() -> tuple[h11.Response, h11.Data, h11.EndOfMessage]:

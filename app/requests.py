@@ -23,6 +23,8 @@ from index.errors import InvalidFilter
 from index.filter_language import parse, parse_field
 from models.config import Branch
 
+KEYWORDS = "keywords"
+"""The collection that `/keywords` answers from."""
 MAX_TEXT = 1000  # characters
 MAX_VECTOR = 8192  # numbers
 MAX_TOP_K = 1000

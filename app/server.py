@@ -15,7 +15,7 @@ import uvicorn
 
 from app.logs import configure_logging
 from app.main import create_app, drain, is_broken
-from app.protocol import Protocol
+from app.protocol import CONNECTIONS
 from app.settings import Settings
 from app.startup import OnStep
 
@@ -41,8 +41,6 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         host=settings.host,
         port=settings.port,
         workers=1,
-        http=Protocol,
-        ws="none",
         lifespan="on",
         access_log=False,  # ours has no query string in it
         log_config=None,
@@ -51,6 +49,7 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=round(settings.deadline_s) + STOP_MARGIN_S,
+        **CONNECTIONS,
     )
     _warn_of_strangers(settings)
     server = _Server(config, on_stop=lambda: drain(app), is_broken=lambda: is_broken(app))

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         64, ge=1, description="Queries being decoded or encoded, or waiting for it; more are refused."
     )
+    max_streams: int = Field(32, ge=1, description="Live searches at one time; more are refused.")
     batch_size: int = Field(8, ge=1, description="Most queries that are encoded together.")
     decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
     search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")

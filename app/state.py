@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import cast
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from app.catalogue import Catalogue
 from app.engine import Engine
@@ -47,6 +47,7 @@ class State:
         # Writers wait for each other, and upkeep takes long: neither is to take a thread from a search.
         self.writing = BoundedPool("write", threads=WRITERS, max_waiting=waiting)
         self.upkeep = BoundedPool("upkeep", threads=1, max_waiting=MOST_UPKEEP)
+        self.streams = Admission(settings.max_streams)
         self.batches = Admission(MOST_BATCHES)
         self.batch_turn = asyncio.Lock()
         """Held while items of a batch are with the encoder, so that queries never wait for more than one group."""
@@ -75,5 +76,5 @@ class State:
             self.partial.catalogue.close()
 
 
-def state_of(request: Request) -> State:
+def state_of(request: HTTPConnection) -> State:
     return cast(State, request.app.state.service)

@@ -68,9 +68,7 @@ def _read(media: Media, max_seconds: float) -> tuple[NDArray[np.float32], float]
         resampler.push(_finite(mono(frame), seconds), frame.sample_rate)
     if not seconds and media.damaged:
         raise UndecodableAudio("nothing in this file could be decoded")
-    if seconds < MIN_SECONDS - ROUNDING_S:
-        raise AudioTooShort(f"the audio is {seconds:.3f} s long; at least {MIN_SECONDS:g} s are needed")
-    return _audible(np.clip(resampler.finish(), -1.0, 1.0), seconds), seconds
+    return audible(np.clip(resampler.finish(), -1.0, 1.0), seconds), seconds
 
 
 def _check_shape(frame: AudioFrame) -> None:
@@ -93,7 +91,10 @@ def _finite(samples: NDArray[np.float64], seconds: float) -> NDArray[np.float64]
     return samples
 
 
-def _audible(samples: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+def audible(samples: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+    """The samples of so many seconds, (time,), unless they are too few or silent: `AudioTooShort`, `SilentAudio`."""
+    if seconds < MIN_SECONDS - ROUNDING_S:
+        raise AudioTooShort(f"the audio is {seconds:.3f} s long; at least {MIN_SECONDS:g} s are needed")
     if np.abs(samples).max(initial=0.0) < SILENCE:
         raise SilentAudio(f"there is nothing but silence in these {seconds:.1f} s of audio")
     return samples

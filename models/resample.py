@@ -57,10 +57,15 @@ class Resampler:
         piece = np.clip(samples, -1.0, 1.0).astype(np.float32)
         self._pieces.append(piece if self._filter is None else self._filter.resample_chunk(piece))
 
+    def take(self) -> NDArray[np.float32]:
+        """What has come out since it was last asked, (time,); it is not kept."""
+        pieces, self._pieces = self._pieces, []
+        return np.concatenate([np.zeros(0, np.float32), *pieces])
+
     def finish(self) -> NDArray[np.float32]:
-        """The whole signal, (time,). A filter rings, so it can exceed full scale by a little."""
+        """The signal to its end, but for what was taken. A filter rings, so it can exceed full scale by a little."""
         self._flush()
-        return np.concatenate([np.zeros(0, np.float32), *self._pieces])
+        return self.take()
 
     def _change(self, rate: int) -> None:
         self._flush()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, Literal, ParamSpec, Self, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -16,7 +16,8 @@ from speechclip_client.calls import Call
 from speechclip_client.client import POLL_S
 from speechclip_client.errors import OutOfTime, SpeechClipError, Unavailable
 from speechclip_client.exchange import Service, failure, is_large, read_answer, require_room, signed
-from speechclip_client.results import Item
+from speechclip_client.queries import Filter
+from speechclip_client.results import Final, Interim, Item
 from speechclip_client.retries import Attempts, Retries
 
 P = ParamSpec("P")
@@ -72,6 +73,32 @@ class AsyncClient:
                 yield item
             if (cursor := found.cursor) is None:
                 return
+
+    async def stream(
+        self,
+        audio: AsyncIterable[bytes],
+        *,
+        format: Literal["pcm", "container"] = "pcm",
+        rate: int = 16_000,
+        searches: Mapping[str, int] | None = None,
+        keywords: int = 0,
+        branch: str | None = None,
+        filter: Filter | None = None,
+    ) -> AsyncIterator[Interim | Final]:
+        """Search while `audio` comes: answers as they are found, a `Final` last; it may come before the audio ends.
+
+        format: "pcm" (mono, 16 bits, little endian, `rate` Hz, cut anywhere) or "container" (a file that grows, as
+        recorders make it). searches: collections, and how many results of each; {"images": 10} by default. keywords:
+        how many. The rest is as in `search`. Needs asyncio. Nothing is tried again; `http` is not used.
+        """
+        # Here, because nothing else needs websockets.
+        from speechclip_client.live import Live
+        from speechclip_client.live_aio import answers
+
+        live = Live.of(self._service, format, rate, searches, keywords, branch, filter)
+        async with aclosing(answers(live, audio)) as found:
+            async for answer in found:
+                yield answer
 
     async def ready(self) -> bool:
         """Whether queries are answered now; asks once."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Concatenate, Literal, ParamSpec, Self, TypeVar
 
 import httpx2
 
@@ -14,7 +14,8 @@ from speechclip_client import items, queries
 from speechclip_client.calls import Call
 from speechclip_client.errors import SpeechClipError, Unavailable
 from speechclip_client.exchange import Service, failure, is_large, read_answer, require_room, signed
-from speechclip_client.results import Item
+from speechclip_client.queries import Filter
+from speechclip_client.results import Final, Interim, Item
 from speechclip_client.retries import Attempts, Retries
 
 P = ParamSpec("P")
@@ -75,6 +76,30 @@ class Client:
             yield from found.items
             if (cursor := found.cursor) is None:
                 return
+
+    def stream(
+        self,
+        audio: Iterable[bytes],
+        *,
+        format: Literal["pcm", "container"] = "pcm",
+        rate: int = 16_000,
+        searches: Mapping[str, int] | None = None,
+        keywords: int = 0,
+        branch: str | None = None,
+        filter: Filter | None = None,
+    ) -> Iterator[Interim | Final]:
+        """Search while `audio` comes: answers as they are found, a `Final` last; it may come before the audio ends.
+
+        format: "pcm" (mono, 16 bits, little endian, `rate` Hz, cut anywhere) or "container" (a file that grows, as
+        recorders make it). searches: collections, and how many results of each; {"images": 10} by default. keywords:
+        how many. The rest is as in `search`. `audio` is read in a thread of its own. Nothing is tried again; `http` is
+        not used.
+        """
+        # Here, because nothing else needs websockets.
+        from speechclip_client.live import Live
+        from speechclip_client.live_sync import answers
+
+        yield from answers(Live.of(self._service, format, rate, searches, keywords, branch, filter), audio)
 
     def ready(self) -> bool:
         """Whether queries are answered now; asks once."""

@@ -226,3 +226,42 @@ class Info(_Answer):
     model: FullModel | None
     collections: tuple[Collection, ...]
     limits: Limits
+
+
+class LiveKeywords(_Answer):
+    """As in `FoundKeywords`; times are seconds from the start of the stream."""
+
+    keywords: tuple[Keyword, ...]
+    words: tuple[SpokenWord, ...]
+    slots: tuple[Slot, ...]
+
+
+class Span(_Answer):
+    """Seconds from the start of the stream."""
+
+    start: float
+    end: float
+
+
+class Interim(_Answer):
+    """What was found in the first `seconds` of a stream.
+
+    searches: results by collection; stable: whether every search has the first result that it had before.
+    """
+
+    sequence: int
+    seconds: float
+    searches: Mapping[str, tuple[Result, ...]]
+    keywords: LiveKeywords | None = None
+    stable: bool
+
+
+class Final(Interim):
+    """The last answer of a stream.
+
+    speech: from the first to the last speech; reason: end, end_of_speech or limit.
+    """
+
+    speech: Span
+    reason: str
+    timings_ms: Timings

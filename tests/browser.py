@@ -24,6 +24,7 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
+from app.protocol import CONNECTIONS
 from models.audio import decode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +80,7 @@ def running_service(data: Path) -> Iterator[str]:
 def serving(app: FastAPI) -> Iterator[str]:
     """An application of the test's own in a thread of this process; yields its address once it is ready."""
     port = _free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, **CONNECTIONS))
     thread = threading.Thread(target=server.run)
     thread.start()
     deadline = time.monotonic() + START_S

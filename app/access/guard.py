@@ -15,6 +15,7 @@ from starlette.types import Scope as AsgiScope
 from app.access.keys import ApiKey, ApiKeys
 from app.access.scopes import needed_scope
 from app.errors import Forbidden, RateLimited, ServiceError, Unauthorized, kind_of, problem
+from app.sockets import refuse_at_the_door
 
 COOKIE = "speechclip_key"
 
@@ -34,6 +35,9 @@ class Guard:
         try:
             await self._judge(scope)
         except ServiceError as error:
+            if scope["type"] == "websocket":
+                await refuse_at_the_door(error, scope, receive, send)
+                return
             state = scope["state"]
             state["problem_code"] = kind_of(error).code
             await problem(error, path=scope["path"], request_id=state["request_id"])(scope, receive, send)

@@ -19,7 +19,7 @@ class AdminPort:
         self._port = port
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._port is None or scope["type"] != "http" or self._belongs(scope):
+        if self._port is None or scope["type"] == "lifespan" or self._belongs(scope):
             await self.app(scope, receive, send)
             return
         error, state = HTTPException(404), scope["state"]
@@ -29,4 +29,4 @@ class AdminPort:
     def _belongs(self, scope: Scope) -> bool:
         operators = scope["server"][1] == self._port
         path = scope["path"]
-        return path in PROBES or operators == (needed_scope(scope["method"], path) == "admin")
+        return path in PROBES or operators == (needed_scope(scope.get("method", "GET"), path) == "admin")

@@ -21,8 +21,8 @@ from app.errors import InvalidParameter
 from app.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
 from app.media import TYPES
 from app.queries import sniff, validated
-from app.requests import MediaQuery, filter_of
-from app.routes.search import KEYWORDS, REVISION_CHARACTERS
+from app.requests import KEYWORDS, MediaQuery, filter_of
+from app.routes.search import REVISION_CHARACTERS
 from app.schemas import QueryInfo, SpokenKeywords
 from app.settings import Settings
 from index.backend import Collection

@@ -10,21 +10,19 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
 from app.combining import find_combined
-from app.embedding import Embedded, Vector, embed
-from app.keywords import SCORE_DIGITS, spoken_keywords
-from app.nearest import Page, page_of, vectors_of
+from app.embedding import Embedded, embed
+from app.keywords import spoken_keywords
+from app.nearest import Page, keyword_of, page_of, result_of, vectors_of
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
 from app.patience import while_wanted
 from app.queries import read_query
-from app.requests import EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
+from app.requests import KEYWORDS, EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
     CollectionInfo,
     EmbedResponse,
     EmbedTimings,
-    Keyword,
     KeywordsResponse,
     ModelInfo,
-    Result,
     SearchResponse,
     SpokenKeywords,
     Timings,
@@ -32,9 +30,7 @@ from app.schemas import (
 from app.state import Loaded, State, state_of
 from app.stopwatch import Stopwatch
 from index.backend import Collection
-from index.ranking import Hit
 
-KEYWORDS = "keywords"
 REVISION_CHARACTERS = 12
 
 router = APIRouter(tags=["search"])
@@ -121,7 +117,7 @@ async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
     wanted = page.hits if "vector" in query.include else []
     vectors = await call.state.searching.run(vectors_of, collection, wanted) if wanted else {}
     results = [
-        _result(hit, rank, query, vectors.get(hit.record.id))
+        result_of(hit, rank, query.include, vectors.get(hit.record.id))
         for rank, hit in enumerate(page.hits, start=query.offset + 1)
     ]
     return SearchResponse(
@@ -138,10 +134,7 @@ async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
 async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
     embedded, collection, page = await _nearest(KEYWORDS, call, query, keywords=True)
     spoken = await _spoken(call, query, embedded, collection)
-    found = [
-        Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
-        for rank, hit in enumerate(page.hits, start=query.offset + 1)
-    ]
+    found = [keyword_of(hit, rank) for rank, hit in enumerate(page.hits, start=query.offset + 1)]
     asked = {"vector": embedded.vector.tolist()} if "vector" in query.include else {}
     return KeywordsResponse(
         keywords=found,
@@ -186,16 +179,6 @@ async def _nearest(
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
     look = partial(page_of, collection, embedded.vector, query)
     return embedded, collection, await call.watch.run("search", call.state.searching, look)
-
-
-def _result(hit: Hit, rank: int, query: SearchQuery, vector: Vector | None) -> Result:
-    """Fields that were not asked for stay unset, and so stay out of the answer."""
-    record, numbers = hit.record, None if vector is None else vector.tolist()
-    asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": numbers}
-    return Result.model_validate(
-        {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
-        | {name: value for name, value in asked.items() if name in query.include}
-    )
 
 
 def _caps(page: Page) -> dict[str, bool]:

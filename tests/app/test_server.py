@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from app import server
 from app.settings import Settings
@@ -105,13 +108,14 @@ def test_a_life(service: Process) -> None:
         answers_without_naming_itself(http)
         reads_a_large_body_to_its_sender_s_end(http)
         a_chunked_body_is_cut(http)
-        a_slow_query_survives_sigterm(service, http)
+        a_live_search_is_sent_away_at_sigterm_and_a_slow_query_survives_it(service, http)
 
     assert service.end() == 0
     log = "".join(service.log)
     assert "Traceback" not in log
     assert "stopping signal=SIGTERM" in log
     assert "path=/embed status=200" in log
+    assert "path=/stream status=503" in log
     assert "private" not in log
 
 
@@ -134,16 +138,24 @@ def a_chunked_body_is_cut(http: httpx2.Client) -> None:
     assert_problem(answer, 413, "body_too_large")
 
 
-def a_slow_query_survives_sigterm(service: Process, http: httpx2.Client) -> None:
+def a_live_search_is_sent_away_at_sigterm_and_a_slow_query_survives_it(service: Process, http: httpx2.Client) -> None:
     answers: list[httpx2.Response] = []
     batches = batches_so_far(http)
     asking = threading.Thread(target=lambda: answers.append(http.post("/embed", json={"text": "slow"})))
-    asking.start()
-    while batches_so_far(http) == batches:
-        time.sleep(0.01)
-    service.process.send_signal(signal.SIGTERM)
-    service.wait_for("stopping signal=SIGTERM")
-    assert_problem(http.get("/readyz"), 503, "draining")
+    with connect(f"{service.url.replace('http', 'ws')}/stream") as speaking:
+        speaking.send('{"type":"start"}')
+        assert json.loads(speaking.recv(WAIT_S))["type"] == "ready"
+        asking.start()
+        while batches_so_far(http) == batches:
+            time.sleep(0.01)
+        service.process.send_signal(signal.SIGTERM)
+        service.wait_for("stopping signal=SIGTERM")
+        assert_problem(http.get("/readyz"), 503, "draining")
+        assert json.loads(speaking.recv(WAIT_S))["code"] == "draining"
+        with pytest.raises(ConnectionClosed) as closed:
+            speaking.recv(WAIT_S)
+        assert closed.value.rcvd
+        assert closed.value.rcvd.code == 1013
     asking.join(WAIT_S)
     assert answers[0].status_code == 200
 

@@ -1,0 +1,102 @@
+"""What a piece of speech finds: one embedding, several collections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.embedding import Vector, require_branch
+from app.engine import Encoded, Task
+from app.keywords import spoken_keywords
+from app.nearest import keyword_of, page_of, result_of
+from app.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
+from app.schemas import Keyword, Result, SpokenKeywords
+from app.state import Loaded, State
+from app.stopwatch import Stopwatch
+from app.stream.messages import LiveKeywords, Start
+from index.backend import Collection
+from index.filters import Filter
+
+SECOND_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """Results by collection, and the keywords where they were asked for."""
+
+    searches: Mapping[str, list[Result]]
+    keywords: LiveKeywords | None
+
+    @property
+    def first(self) -> list[str | None]:
+        """The best of each search."""
+        firsts = [next((result.id for result in results), None) for results in self.searches.values()]
+        words = None if self.keywords is None else self.keywords.keywords
+        return [*firsts, words[0].keyword if words else None]
+
+
+class Finder:
+    """Answers one stream's questions, whatever has been said."""
+
+    def __init__(self, state: State, loaded: Loaded, wanted: Start) -> None:
+        self._state, self._loaded, self._wanted = state, loaded, wanted
+        self._task = Task("speech", wanted.branch, keywords=wanted.keywords > 0)
+
+    async def check(self) -> None:
+        """Raise what would be wrong with every answer: a branch or a collection that is not there."""
+        require_branch(self._loaded.engine.encoder, self._wanted.branch)
+        names = [*self._wanted.searches, *([KEYWORDS] if self._wanted.keywords else [])]
+        for name in names:
+            await self._state.searching.run(self._collection, name)
+
+    async def find(self, samples: NDArray[np.float32], offset_s: float, watch: Stopwatch) -> Found:
+        """What (time,) samples of 16 kHz find, which begin `offset_s` after the start of the stream."""
+        encoded = await self._loaded.engine.encode(self._task, samples)
+        watch.note("queue", encoded.queue_s)
+        watch.note("encode", encoded.encode_s)
+        searches = {
+            name: await watch.run("search", self._state.searching, partial(self._search, name, top_k, encoded.vector))
+            for name, top_k in self._wanted.searches.items()
+        }
+        keywords = await self._keywords(encoded, offset_s, watch) if self._wanted.keywords else None
+        return Found(searches, keywords)
+
+    def _collection(self, name: str) -> Collection:
+        collection = self._loaded.catalogue.get(name)
+        collection.require(self._loaded.engine.encoder.fingerprint)
+        return collection
+
+    def _search(self, name: str, top_k: int, vector: Vector) -> list[Result]:
+        page = page_of(self._collection(name), vector, _query(top_k, self._wanted.filter))
+        return [result_of(hit, rank, DEFAULT_INCLUDE) for rank, hit in enumerate(page.hits, start=1)]
+
+    def _near_keywords(self, vector: Vector) -> list[Keyword]:
+        page = page_of(self._collection(KEYWORDS), vector, _query(self._wanted.keywords))
+        return [keyword_of(hit, rank) for rank, hit in enumerate(page.hits, start=1)]
+
+    async def _keywords(self, encoded: Encoded, offset_s: float, watch: Stopwatch) -> LiveKeywords:
+        searching = self._state.searching
+        near = await watch.run("search", searching, partial(self._near_keywords, encoded.vector))
+        spoken = SpokenKeywords(words=[], slots=[])
+        if encoded.slots:
+            collection = await searching.run(self._collection, KEYWORDS)
+            vocabulary = await self._loaded.vocabularies.of(collection, searching)
+            spoken = await searching.run(spoken_keywords, encoded.slots, vocabulary, self._wanted.keywords)
+        return LiveKeywords(
+            keywords=near,
+            words=[word.model_copy(update=_later(word.start, word.end, offset_s)) for word in spoken.words],
+            slots=[slot.model_copy(update=_later(slot.start, slot.end, offset_s)) for slot in spoken.slots],
+        )
+
+
+def _query(top_k: int, where: Filter | None = None) -> SearchQuery:
+    # What was validated at the start of the stream is not validated again.
+    return SearchQuery.model_construct(top_k=top_k, filter=where)
+
+
+def _later(start: float, end: float, offset_s: float) -> dict[str, float]:
+    return {"start": round(start + offset_s, SECOND_DIGITS), "end": round(end + offset_s, SECOND_DIGITS)}

@@ -1,0 +1,134 @@
+"""Live search with both clients, over a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from app.access.keys import KeyRule, digest
+from app.main import create_app
+from app.settings import Settings
+from speechclip_client import AsyncClient, Client, SpeechClipError
+from speechclip_client.errors import CollectionNotFound, OutOfTime, ServiceUnreachable, SilentAudio, Unauthorized
+from speechclip_client.live import read_answer
+from speechclip_client.results import Final, Interim
+from tests.browser import serving
+from tests.fake_encoder import FakeEncoder, spoken, tone
+
+Answers = list[Interim | Final]
+Listen = Callable[..., Answers]
+
+PIECE = 3200  # bytes; a tenth of a second
+
+
+def pcm(word: str, seconds: float = 0.8, silence: float = 0.0) -> bytes:
+    samples = np.concatenate([tone(word, seconds), np.zeros(round(silence * 16_000))])
+    return (samples * 32767).astype("<i2").tobytes()
+
+
+def pieces(data: bytes, pause_s: float = 0.0) -> Iterator[bytes]:
+    for start in range(0, len(data), PIECE):
+        time.sleep(pause_s)
+        yield data[start : start + PIECE]
+
+
+@pytest.fixture(params=["sync", "async"])
+def listen(request: pytest.FixtureRequest) -> Listen:
+    """Says something to a service, and returns everything that it answers."""
+
+    def waiting(url: str, audio: Iterable[bytes], api_key: str | None = None, **options: Any) -> Answers:
+        with Client(url, api_key=api_key, deadline_s=10) as client:
+            return list(client.stream(audio, **options))
+
+    def awaited(url: str, audio: Iterable[bytes], api_key: str | None = None, **options: Any) -> Answers:
+        async def run() -> Answers:
+            async with AsyncClient(url, api_key=api_key, deadline_s=10) as client:
+                return [answer async for answer in client.stream(_slowly(audio), **options)]
+
+        return asyncio.run(run())
+
+    return waiting if request.param == "sync" else awaited
+
+
+async def _slowly(audio: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for piece in audio:
+        await asyncio.sleep(0)
+        yield piece
+
+
+def test_answers_come_while_somebody_speaks_and_the_last_one_is_final(listen: Listen, url: str) -> None:
+    answers = listen(url, pieces(pcm("cat"), 0.1), searches={"images": 2, "captions": 1}, keywords=3)
+
+    *interim, final = answers
+    assert interim
+    assert isinstance(final, Final)
+    assert (final.reason, final.seconds) == ("end", 0.8)
+    assert [answer.sequence for answer in answers] == list(range(1, len(answers) + 1))
+    assert final.searches["images"][0].id == "cat"
+    assert len(final.searches["captions"]) == 1
+    assert final.keywords
+    assert final.keywords.keywords[0].keyword == "cat"
+
+
+def test_a_file_and_a_filter(listen: Listen, url: str) -> None:
+    (final,) = listen(url, [spoken("dog")], format="container", filter={"metadata.length": {"gt": 3}})
+
+    assert {result.caption for result in final.searches["images"]} == {"apple", "rocket", "guitar"}
+
+
+def test_it_ends_by_itself_before_the_audio_does(listen: Listen, url: str) -> None:
+    answers = listen(url, pieces(pcm("dog", 0.6, silence=60.0), 0.02))
+
+    assert isinstance(answers[-1], Final)
+    assert answers[-1].reason == "end_of_speech"
+
+
+def test_refusals_are_those_of_other_calls(listen: Listen, url: str) -> None:
+    with pytest.raises(CollectionNotFound):
+        listen(url, [pcm("dog")], searches={"none": 1})
+    with pytest.raises(SilentAudio):
+        listen(url, [bytes(32_000)])
+
+
+def test_what_the_audio_raises_comes_through(listen: Listen, url: str) -> None:
+    def broken() -> Iterator[bytes]:
+        yield pcm("dog", 0.2)
+        raise FileNotFoundError("unplugged")
+
+    with pytest.raises(FileNotFoundError, match="unplugged"):
+        listen(url, broken())
+
+
+def test_nobody_there(listen: Listen) -> None:
+    with pytest.raises(ServiceUnreachable):
+        listen("http://127.0.0.1:9", [b""])
+
+
+def test_with_and_without_a_key(listen: Listen, tmp_path: Path) -> None:
+    rules = {"me": KeyRule(sha256=digest("scs_me"), scopes=frozenset({"search"}))}
+    with serving(create_app(Settings(data=tmp_path, api_keys=rules), FakeEncoder())) as url:
+        with pytest.raises(Unauthorized):
+            listen(url, [b""])
+        with pytest.raises(CollectionNotFound):
+            listen(url, [b""], api_key="scs_me")
+
+
+def test_patience_with_the_service_ends(url: str) -> None:
+    def never() -> Iterator[bytes]:
+        time.sleep(3)
+        yield b""
+
+    with Client(url, deadline_s=0.2) as client, pytest.raises(OutOfTime):
+        list(client.stream(never()))
+
+
+@pytest.mark.parametrize("message", ["", "[]", "{}", '{"type":"final"}', '{"type":"problem"}', b"\xff", "[" * 100_000])
+def test_what_this_service_does_not_say_is_no_crash(message: str | bytes) -> None:
+    with pytest.raises(SpeechClipError):
+        read_answer(message)
