@@ -20,6 +20,7 @@ from app.stopwatch import Stopwatch
 from app.stream.messages import LiveKeywords, Start
 from index.backend import Collection
 from index.filters import Filter
+from models.audio import SAMPLE_RATE
 
 SECOND_DIGITS = 3
 
@@ -56,8 +57,7 @@ class Finder:
     async def find(self, samples: NDArray[np.float32], offset_s: float, watch: Stopwatch) -> Found:
         """What (time,) samples of 16 kHz find, which begin `offset_s` after the start of the stream."""
         encoded = await self._loaded.engine.encode(self._task, samples)
-        watch.note("queue", encoded.queue_s)
-        watch.note("encode", encoded.encode_s)
+        watch.encoded(self._task.kind, encoded, len(samples) / SAMPLE_RATE)
         searches = {
             name: await watch.run("search", self._state.searching, partial(self._search, name, top_k, encoded.vector))
             for name, top_k in self._wanted.searches.items()

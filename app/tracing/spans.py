@@ -56,7 +56,7 @@ class Spans:
             yield told
             return
         parent = propagate.extract(dict(Headers(scope=scope)))
-        method = _method(scope)
+        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         span = self._tracer.start_span(method, parent, SpanKind.SERVER, {"http.request.method": method})
         if (here := span.get_span_context()).is_valid:
             told.trace_id = trace.format_trace_id(here.trace_id)
@@ -85,12 +85,6 @@ class Spans:
             self._provider.shutdown()
         finally:
             impatience.cancel()
-
-
-def _method(scope: Scope) -> str:
-    # A WebSocket has none: it begins with a GET.
-    method = str(scope.get("method", "GET"))
-    return method if method in METHODS else "_OTHER"
 
 
 def _tell(span: Span, method: str, told: Trace) -> None:
