@@ -1,45 +1,16 @@
 // The service as the page sees it: every failure is a Problem with a stable code and words for a person.
 
 import { askForKey } from "./key.js";
+import { hasText, text } from "./text.js";
 
 const MAX_RETRIES = 4;
 const MAX_WAIT_SECONDS = 20;
-
-/** @type {Record<string, string>} */
-const WORDS = {
-  audio_too_long: "That was too long. Please keep it shorter.",
-  non_finite_audio: "This sound is damaged and cannot be listened to.",
-  audio_too_short: "That was too short to hear a word. Press, speak, then press again.",
-  silent_audio: "Only silence arrived. Is the microphone muted, or is another one chosen?",
-  unsupported_media: "This file could not be read. A sound has to be wav, flac, mp3, ogg, webm, m4a, aac or aiff;"
-    + " a picture png, jpeg or webp.",
-  empty: "There is nothing in this file; it is empty.",
-  body_too_large: "This file is too big.",
-  malformed: "The service could not make sense of this. The file may be damaged.",
-  invalid_parameter: "The service does not accept this question.",
-  unauthorized: "The service asks for a key first.",
-  forbidden: "Your key is not for this.",
-  rate_limited: "Your key has asked too often. Please wait a moment.",
-  collection_not_found: "There is nothing to search in here yet.",
-  item_not_found: "This is no longer there.",
-  model_mismatch: "This collection was made with another model and has to be indexed again.",
-  overloaded: "Too many people are asking right now. Please try again in a moment.",
-  request_timeout: "Sending it took too long. Is the connection slow?",
-  collection_damaged: "This collection is damaged and cannot be searched.",
-  not_ready: "The service is still getting ready.",
-  failed: "The service could not start.",
-  draining: "The service is shutting down.",
-  deadline_exceeded: "The answer took too long. Please try again.",
-  unreachable: "The service cannot be reached. Is it still running, and are you online?",
-  page: "Something went wrong on this page.",
-  unreadable: "The service gave an answer this page cannot read.",
-};
 
 /** A request that did not work. `message` is for a person, `detail` is what the service said. */
 export class Problem extends Error {
   /** @param {string} code @param {string} detail @param {number | null} retryAfter seconds */
   constructor(code, detail = "", retryAfter = null) {
-    super(WORDS[code] ?? "Something went wrong in the service. Please try again.");
+    super(text(hasText(`problem.${code}`) ? `problem.${code}` : "problem.other"));
     this.code = code;
     this.detail = detail;
     this.retryAfter = retryAfter;

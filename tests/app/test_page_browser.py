@@ -254,7 +254,7 @@ def test_the_keyboard_alone_is_enough(synthetic: Browser, visit: Visit) -> None:
     speak_by_keyboard(page)
     assert_answered(page)
 
-    for _ in range(3):
+    for _ in range(7):
         page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("link", name="Skip to the results")).to_be_focused()
     page.keyboard.press("Enter")

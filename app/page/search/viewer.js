@@ -1,7 +1,8 @@
 // One image, large: arrows go through the results, and the image can become the next query.
 
-import { mediaUrl } from "./api.js";
-import { byId } from "./dom.js";
+import { mediaUrl } from "../api.js";
+import { byId } from "../dom.js";
+import { text } from "../text.js";
 import { nameOf, scoreText } from "./results.js";
 
 export class Viewer {
@@ -40,6 +41,7 @@ export class Viewer {
     byId("viewer-image").src = mediaUrl(collection.name, result.id);
     byId("viewer-image").alt = nameOf(result);
     byId("viewer-caption").textContent = nameOf(result);
-    byId("viewer-score").textContent = `${this.#index + 1} of ${results.length} · ${scoreText(result.score)}`;
+    const place = { place: this.#index + 1, count: results.length, score: scoreText(result.score) };
+    byId("viewer-score").textContent = text("viewer.place", place);
   }
 }

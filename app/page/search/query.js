@@ -1,5 +1,6 @@
 // What is asked: speech, a sound, a picture or text, always in the same shape.
 
+import { text } from "../text.js";
 import { essence } from "./recorder.js";
 
 const IMAGE_NAME = /\.(png|jpe?g|webp|gif|bmp|avif|heic|svg)$/i;
@@ -12,10 +13,12 @@ const IMAGE_NAME = /\.(png|jpe?g|webp|gif|bmp|avif|heic|svg)$/i;
  */
 
 /** @param {Blob} blob a recording @returns {Query} */
-export const fromSpeech = (blob) => ({ kind: "speech", name: "What you said", blob, type: blob.type || "audio/webm" });
+export function fromSpeech(blob) {
+  return { kind: "speech", name: text("search.speech"), blob, type: blob.type || "audio/webm" };
+}
 
-/** @param {string} text @returns {Query} */
-export const fromText = (text) => ({ kind: "text", name: text });
+/** @param {string} words @returns {Query} */
+export const fromText = (words) => ({ kind: "text", name: words });
 
 /** @param {Blob} blob @param {string} name @returns {Query} */
 export function fromFile(blob, name) {

@@ -1,6 +1,7 @@
 // The round button: press and speak, press again or fall silent to end; or hold it while speaking.
 
-import { byId, say } from "./dom.js";
+import { byId, say } from "../dom.js";
+import { text } from "../text.js";
 import { MicrophoneError, Recorder, obstacle } from "./recorder.js";
 import { Meter } from "./wave.js";
 
@@ -10,13 +11,7 @@ const SHORTEST_S = 0.3;
 // A recorder ends a little late, and the service counts every sample.
 const MARGIN_S = 0.5;
 
-const STATUS = {
-  idle: "",
-  asking: "Allow the microphone, then speak",
-  recording: "Listening. It ends by itself when you fall silent",
-  held: "Listening. Let go when you are done",
-};
-const LABELS = { idle: "Speak", asking: "Cancel", recording: "Stop and search" };
+const LABELS = { idle: "speak.speak", asking: "speak.cancel", recording: "speak.stop" };
 
 export class SpeakButton {
   #phase = "idle";
@@ -36,7 +31,7 @@ export class SpeakButton {
     this.#bindPointer();
     this.#bindKeys();
     window.addEventListener("pagehide", () => this.cancel());
-    if (obstacle()) options.onStatus(`${obstacle()} You can type, or choose a file.`);
+    if (obstacle()) options.onStatus(text("speak.otherwise", { obstacle: obstacle() }));
   }
 
   /** Forgets a recording that is being made. @returns {boolean} whether there was one */
@@ -77,7 +72,7 @@ export class SpeakButton {
 
   /** Space anywhere but in another control, Enter on the button itself. */
   #isSpeakKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.button.closest("[hidden]")) return false;
     if (event.target === this.button) return event.key === " " || event.key === "Enter";
     return event.key === " " && !event.target.closest?.("button, a, input, select, textarea, summary, dialog, audio");
   }
@@ -93,7 +88,7 @@ export class SpeakButton {
     const held = this.#holding && this.#releasedAt - this.#pressedAt > HOLD_MS;
     this.#holding = false;
     if (held && this.#phase === "recording") this.recorder.stop();
-    else if (this.#phase === "recording") this.options.onStatus(STATUS.recording);
+    else if (this.#phase === "recording") this.options.onStatus(text("speak.recording"));
   }
 
   #toggle() {
@@ -122,7 +117,8 @@ export class SpeakButton {
       recorder.cancel();
       if (this.recorder !== recorder || this.#phase === "idle") return;
       this.#enter("idle");
-      this.options.onProblem(error instanceof MicrophoneError ? error.message : `Recording failed: ${error.message}`);
+      const known = error instanceof MicrophoneError;
+      this.options.onProblem(known ? error.message : text("speak.failed", { reason: error.message }));
     }
   }
 
@@ -130,10 +126,11 @@ export class SpeakButton {
     this.#phase = phase;
     this.seconds = 0;
     this.voice.dataset.phase = phase;
-    say(byId("speak-label"), LABELS[phase]);
+    say(byId("speak-label"), text(LABELS[phase]));
     say(byId("elapsed"), "");
     this.meter.clear();
-    this.options.onStatus(STATUS[phase === "recording" && this.#holding ? "held" : phase]);
+    const status = phase === "recording" && this.#holding ? "held" : phase;
+    this.options.onStatus(phase === "idle" ? "" : text(`speak.${status}`));
   }
 
   #tick(level, seconds) {

@@ -1,5 +1,7 @@
 // Sound drawn as bars: the level while someone speaks, and a recording that can be played again.
 
+import { text } from "../text.js";
+
 const BAR = 3;
 const GAP = 2;
 
@@ -103,7 +105,7 @@ export function playButton(audio, name) {
   button.append(icon);
   const show = () => {
     path.setAttribute("d", audio.paused ? PLAY : PAUSE);
-    button.setAttribute("aria-label", `${audio.paused ? "Play" : "Pause"}: ${name}`);
+    button.setAttribute("aria-label", text(audio.paused ? "player.play" : "player.pause", { name }));
   };
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, show);
   audio.addEventListener("error", () => { button.hidden = true; });

@@ -1,5 +1,7 @@
 // The microphone: one recording at a time, its level, and the end of speech.
 
+import { hasText, text } from "../text.js";
+
 const TICK_MS = 50;
 const FORMATS = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 const SETTLED_MS = 1400;
@@ -10,8 +12,8 @@ export class MicrophoneError extends Error {}
 
 /** Why no recording can be made on this page at all, or null. */
 export function obstacle() {
-  if (!window.isSecureContext) return "The browser allows the microphone only over https or on localhost.";
-  if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) return "This browser cannot record.";
+  if (!window.isSecureContext) return text("microphone.insecure");
+  if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) return text("microphone.unable");
   return null;
 }
 
@@ -108,15 +110,10 @@ async function openMicrophone() {
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: false } });
   } catch (error) {
-    throw new MicrophoneError(REFUSALS[error.name] ?? `The microphone could not be opened (${error.name}).`);
+    const key = `microphone.${error.name}`;
+    throw new MicrophoneError(hasText(key) ? text(key) : text("microphone.failed", { reason: error.name }));
   }
 }
-
-const REFUSALS = {
-  NotAllowedError: "The microphone is blocked for this page. Allow it beside the address above, then press again.",
-  NotFoundError: "No microphone was found. Plug one in, or type or choose a file instead.",
-  NotReadableError: "The microphone is in use by another program.",
-};
 
 /** "audio/webm;codecs=opus" -> "audio/webm" */
 export const essence = (type) => type.split(";")[0].trim().toLowerCase();

@@ -1,14 +1,14 @@
 // The three lists of answers, and the time they took.
 
-import { mediaUrl } from "./api.js";
-import { byId, make } from "./dom.js";
+import { mediaUrl } from "../api.js";
+import { byId, make } from "../dom.js";
+import { text } from "../text.js";
 import { playButton } from "./wave.js";
 
 const SOUND = /\.(wav|flac|mp3|ogg|opus|webm|m4a|aac|aiff?)$/i;
 // Up to here a drawing with air around it; anything larger fills its tile.
 const DRAWING_PX = 160;
 const STAGES = ["decode", "queue", "encode", "search"];
-const NAMES = { network: "network and rest" };
 
 /**
  * @typedef {{id: string, rank: number, score: number, uri: string | null, caption: string | null}} Result
@@ -57,14 +57,14 @@ export function showKeywords(answer, search) {
   });
 }
 
-/** Says in one panel why it has nothing to show. @param {string} panel @param {string} text */
-export function showNote(panel, text) {
+/** Says in one panel why it has nothing to show. @param {string} panel @param {string} words */
+export function showNote(panel, words) {
   byId(panel).replaceChildren();
   const section = byId(panel).parentElement;
   section.querySelector("small").textContent = "";
   const note = section.querySelector(".note");
-  note.textContent = text;
-  note.hidden = !text;
+  note.textContent = words;
+  note.hidden = !words;
 }
 
 /**
@@ -82,7 +82,7 @@ export function showTimings(timings, roundTrip) {
     return bar;
   }));
   const words = shown.map(([stage, ms]) => (
-    make("span", `part-${stage}`, `${NAMES[stage] ?? stage} ${milliseconds(ms)}`)
+    make("span", `part-${stage}`, `${text(`search.stage.${stage}`)} ${milliseconds(ms)}`)
   ));
   byId("timings-text").replaceChildren(make("strong", "", `${milliseconds(roundTrip)} ms`), ...words);
   byId("timings").hidden = false;
@@ -92,15 +92,15 @@ const milliseconds = (ms) => (ms < 9.95 ? ms.toFixed(1) : ms.toFixed(0));
 
 /** @param {string} panel @param {(item: any, index: number) => Node | Node[]} draw */
 function fill(panel, answer, items, draw) {
-  showNote(panel, items.length ? "" : "Nothing found.");
+  showNote(panel, items.length ? "" : text("search.nothing"));
   byId(panel).replaceChildren(...items.map((item, index) => make("li", "", ...[draw(item, index)].flat())));
   const count = answer.collection.count;
-  byId(panel).parentElement.querySelector("small").textContent = `nearest of ${count.toLocaleString("en")}`;
+  byId(panel).parentElement.querySelector("small").textContent = text("search.nearest", { count });
 }
 
 function score(result) {
   const element = make("span", "score", scoreText(result.score));
-  element.title = "Cosine similarity to what you asked";
+  element.title = text("search.score");
   return element;
 }
 
@@ -116,6 +116,7 @@ function picture(collection, result) {
   image.addEventListener("error", () => {
     image.remove();
     frame.classList.add("missing");
+    frame.dataset.missing = text("picture.missing");
   });
   return frame;
 }

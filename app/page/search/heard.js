@@ -1,6 +1,6 @@
 // The words that a model with keyword slots has heard, and when: marks under the sound, and a list that says the same.
 
-import { byId, make } from "./dom.js";
+import { byId, make } from "../dom.js";
 
 const MOST = 12;
 
