@@ -4,6 +4,7 @@ import { Problem, request } from "./api.js";
 import { byId, say } from "./dom.js";
 import { bindFiles } from "./drop.js";
 import { Readiness } from "./readiness.js";
+import { makeSearch } from "./search/search.js";
 import { fillDocument, text } from "./text.js";
 import { Views } from "./views.js";
 
@@ -19,7 +20,7 @@ import { Views } from "./views.js";
 const shell = {
   readiness: new Readiness(showReadiness),
   views: new Views({
-    search: async () => (await import("./search/search.js")).makeSearch(shell),
+    search: async () => makeSearch(shell),
     collections: async () => (await import("./collections/collections.js")).makeCollections(shell),
     model: async () => (await import("./model.js")).makeModel(shell),
     status: async () => (await import("./status/status.js")).makeStatus(shell),
