@@ -168,6 +168,10 @@ class CollectionDetails(_Response):
     count: int | None = None
     dim: int | None = None
     model: str | None = Field(None, description="Fingerprint of the model that made its vectors.")
+    recipe: str | None = Field(None, description="How vectors are found: `Flat` compares each.")
+    recall: float | None = Field(
+        None, description="How much of the 10 nearest is found, as measured when the index was built."
+    )
 
 
 class CollectionsResponse(_Response):
