@@ -4,21 +4,27 @@ import { askForKey } from "./key.js";
 import { hasText, text } from "./text.js";
 
 const MAX_RETRIES = 4;
+// What passes by itself in a moment.
+const PASSING = new Set(["overloaded", "rate_limited", "collection_busy"]);
 const MAX_WAIT_SECONDS = 20;
 
 /** A request that did not work. `message` is for a person, `detail` is what the service said. */
 export class Problem extends Error {
-  /** @param {string} code @param {string} detail @param {number | null} retryAfter seconds */
-  constructor(code, detail = "", retryAfter = null) {
+  /**
+   * @param {string} code @param {string} detail @param {number | null} retryAfter seconds
+   * @param {{field: string, detail: string}[]} errors which values were refused
+   */
+  constructor(code, detail = "", retryAfter = null, errors = []) {
     super(text(hasText(`problem.${code}`) ? `problem.${code}` : "problem.other"));
     this.code = code;
     this.detail = detail;
     this.retryAfter = retryAfter;
+    this.errors = errors;
   }
 }
 
 /**
- * Sends one request and reads its JSON.
+ * Sends one request and reads its JSON; null where it is answered without any.
  * @param {string} path @param {RequestInit} options
  * @throws {Problem}
  */
@@ -30,12 +36,13 @@ export async function request(path, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Problem("unreachable");
   }
+  if (response.status === 204) return null;
   const body = await readJson(response);
   if (response.ok && body) return body;
   if (response.ok) throw new Problem("unreadable");
   if (response.status === 401 && await askForKey()) return request(path, options);
   const http = `HTTP ${response.status}`;
-  throw new Problem(body?.code ?? http, body?.detail ?? http, retryAfter(response));
+  throw new Problem(body?.code ?? http, body?.detail ?? http, retryAfter(response), body?.errors ?? []);
 }
 
 /**
@@ -53,7 +60,7 @@ export async function patientRequest(path, options, patience) {
     } catch (error) {
       if (error.code === "not_ready") {
         await patience.untilReady(options.signal);
-      } else if (error.code === "overloaded" && attempt < MAX_RETRIES) {
+      } else if (PASSING.has(error.code) && attempt < MAX_RETRIES) {
         const seconds = error.retryAfter ?? 2 ** attempt;
         patience.onWait(seconds);
         await pause(seconds, options.signal);
