@@ -28,6 +28,6 @@ def needed_scope(method: str, path: str) -> Scope | None:
         return "search"
     if path.startswith("/collections/"):
         return "write"
-    if method == "POST" and (path.startswith("/search/") or path in {"/keywords", "/embed", "/embeddings"}):
+    if method == "POST" and (path.startswith(("/search/", "/explain/")) or path in {"/keywords", "/embed", "/embeddings"}):
         return "search"
     return "admin"
