@@ -45,8 +45,10 @@ export async function request(path, options = {}) {
   throw new Problem(body?.code ?? http, body?.detail ?? http, retryAfter(response), body?.errors ?? []);
 }
 
+const AWAY = new Set(["unreachable", "draining"]); // it may come back
+
 /**
- * The same, patiently: waits while the service is overloaded, and until it is ready.
+ * The same, patiently: waits while the service is overloaded, until it is ready, and until it is back.
  * @param {string} path @param {RequestInit} options
  * @param {{onWait: (seconds: number) => void, untilReady: (signal: AbortSignal) => Promise<void>}} patience
  * @returns {Promise<{answer: any, roundTrip: number}>} milliseconds of the attempt that was answered
@@ -58,7 +60,8 @@ export async function patientRequest(path, options, patience) {
       const answer = await request(path, options);
       return { answer, roundTrip: performance.now() - started };
     } catch (error) {
-      if (error.code === "not_ready") {
+      const away = AWAY.has(error.code) && attempt < MAX_RETRIES;
+      if (error.code === "not_ready" || away) {
         await patience.untilReady(options.signal);
       } else if (PASSING.has(error.code) && attempt < MAX_RETRIES) {
         const seconds = error.retryAfter ?? 2 ** attempt;

@@ -185,7 +185,7 @@ def test_a_chosen_and_a_dropped_sound_are_searched_with(browser: Browser, visit:
     assert names(page) == chosen
 
 
-def test_a_picture_is_viewed_large_and_searched_with(browser: Browser, visit: Visit) -> None:
+def test_a_picture_is_viewed_large_and_more_like_it_are_found(browser: Browser, visit: Visit) -> None:
     page = visit(browser)
     page.get_by_role("button", name=WORD, exact=True).click()
     assert_answered(page)
@@ -195,10 +195,10 @@ def test_a_picture_is_viewed_large_and_searched_with(browser: Browser, visit: Vi
     expect(page.get_by_role("dialog", name=first)).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text(second)
-    page.get_by_role("button", name="Search with this picture").click()
+    page.get_by_role("button", name="More like this").click()
 
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.locator("#query")).to_contain_text("A picture")
+    expect(page.locator("#query")).to_contain_text("More like")
     assert_answered(page)
     assert names(page)[0] == second  # nothing is nearer to a picture than itself
 

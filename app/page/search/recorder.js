@@ -1,11 +1,12 @@
 // The microphone: one recording at a time, its level, and the end of speech.
 
 import { hasText, text } from "../text.js";
+import { Take } from "./take.js";
 
-const TICK_MS = 50;
-const FORMATS = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
+const RATE = 16_000; // what models listen at; a browser that cannot, records at its own rate
 const SETTLED_MS = 1400;
 const SPOKEN_MS = 150;
+const WORKLET = new URL("pcm.js", import.meta.url);
 
 /** The microphone cannot be used; `message` says why, for a person. */
 export class MicrophoneError extends Error {}
@@ -13,15 +14,17 @@ export class MicrophoneError extends Error {}
 /** Why no recording can be made on this page at all, or null. */
 export function obstacle() {
   if (!window.isSecureContext) return text("microphone.insecure");
-  if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) return text("microphone.unable");
+  if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) return text("microphone.unable");
   return null;
 }
 
 export class Recorder {
+  #ended = false;
+
   /**
-   * @param {{limit: number, onTick: (level: number, seconds: number) => void, onSettled: () => void,
-   *   onEnd: (recording: Blob) => void}} options limit in seconds, level in 0..1
-   *   onSettled: speech was heard and is over
+   * @param {{limit: number, onStart: (take: Take) => void, onPiece: (level: number, seconds: number) => void,
+   *   onSettled: () => void, onEnd: (take: Take, lost: boolean) => void}} options limit in seconds, level in 0..1
+   *   onSettled: speech was heard and is over; lost: the microphone went away
    */
   constructor(options) {
     this.options = options;
@@ -32,59 +35,71 @@ export class Recorder {
   async start() {
     this.stream = await openMicrophone();
     if (this.cancelled) return this.#release();
-    const chunks = [];
-    const mimeType = FORMATS.find((format) => MediaRecorder.isTypeSupported(format));
-    this.recorder = new MediaRecorder(this.stream, mimeType ? { mimeType } : {});
-    this.recorder.ondataavailable = (event) => chunks.push(event.data);
-    this.recorder.onstop = () => {
-      this.#release();
-      if (!this.cancelled) this.options.onEnd(new Blob(chunks, { type: essence(this.recorder.mimeType) }));
-    };
-    this.recorder.start();
-    this.#listen();
+    const source = this.#source();
+    await this.context.audioWorklet.addModule(WORKLET);
+    if (this.cancelled) return this.#release();
+    this.#listen(source);
+    await this.context.resume();
   }
 
   /** Ends the recording; onEnd follows. */
   stop() {
-    if (this.recorder?.state === "recording") this.recorder.stop();
+    this.#end(false);
   }
 
   /** Ends the recording and forgets it. */
   cancel() {
     this.cancelled = true;
-    this.stop();
     this.#release();
   }
 
-  #listen() {
-    const measure = this.#meter();
-    const speech = new SpeechEnd();
-    const started = performance.now();
-    this.timer = setInterval(() => {
-      const seconds = (performance.now() - started) / 1000;
-      const level = measure();
-      this.options.onTick(Math.min(1, Math.sqrt(level) * 1.8), seconds);
-      if (seconds >= this.options.limit) this.stop();
-      else if (speech.settled(level, TICK_MS)) this.options.onSettled();
-    }, TICK_MS);
+  /** At the models' own rate where the browser can connect a microphone of another one to that. */
+  #source() {
+    try {
+      this.context = new AudioContext({ sampleRate: RATE });
+      return this.context.createMediaStreamSource(this.stream);
+    } catch {
+      this.context?.close();
+      this.context = new AudioContext();
+      return this.context.createMediaStreamSource(this.stream);
+    }
   }
 
-  #meter() {
-    this.context = new AudioContext();
-    const analyser = new AnalyserNode(this.context, { fftSize: 2048 });
-    this.context.createMediaStreamSource(this.stream).connect(analyser);
-    const samples = new Float32Array(analyser.fftSize);
-    return () => {
-      analyser.getFloatTimeDomainData(samples);
-      return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
+  #listen(source) {
+    const take = this.take = new Take(this.context.sampleRate);
+    const speech = new SpeechEnd();
+    const node = new AudioWorkletNode(this.context, "pcm", {
+      numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit",
+    });
+    node.port.onmessage = ({ data }) => {
+      if (this.#ended || this.cancelled) return;
+      take.add(data);
+      const level = levelOf(data);
+      this.options.onPiece(Math.min(1, Math.sqrt(level) * 1.8), take.seconds);
+      if (take.seconds >= this.options.limit) this.stop();
+      else if (speech.settled(level, (1000 * data.length) / take.rate)) this.options.onSettled();
     };
+    this.stream.getTracks()[0].addEventListener("ended", () => this.#end(true));
+    source.connect(node);
+    this.options.onStart(take);
+  }
+
+  #end(lost) {
+    if (this.#ended || this.cancelled || !this.take) return;
+    this.#ended = true;
+    this.#release();
+    this.options.onEnd(this.take, lost);
   }
 
   #release() {
-    clearInterval(this.timer);
     for (const track of this.stream?.getTracks() ?? []) track.stop();
     if (this.context && this.context.state !== "closed") this.context.close();
   }
+}
+
+/** Root mean square, 0..1. @param {Int16Array} samples */
+function levelOf(samples) {
+  return Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length) / 32768;
 }
 
 /** Tells when someone has spoken and then stopped, against the room's own noise. */
@@ -110,10 +125,7 @@ async function openMicrophone() {
   try {
     return await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, echoCancellation: false } });
   } catch (error) {
-    const key = `microphone.${error.name}`;
-    throw new MicrophoneError(hasText(key) ? text(key) : text("microphone.failed", { reason: error.name }));
+    const known = `microphone.${error.name}`;
+    throw new MicrophoneError(hasText(known) ? text(known) : text("microphone.failed", { reason: error.name }));
   }
 }
-
-/** "audio/webm;codecs=opus" -> "audio/webm" */
-export const essence = (type) => type.split(";")[0].trim().toLowerCase();

@@ -3,6 +3,7 @@
 import { mediaUrl } from "../api.js";
 import { byId, make } from "../dom.js";
 import { text } from "../text.js";
+import { arrange } from "./lists.js";
 import { playButton } from "./wave.js";
 
 const SOUND = /\.(wav|flac|mp3|ogg|opus|webm|m4a|aac|aiff?)$/i;
@@ -13,7 +14,7 @@ const STAGES = ["decode", "queue", "encode", "search"];
 /**
  * @typedef {{id: string, rank: number, score: number, uri: string | null, caption: string | null}} Result
  * @typedef {{keyword: string, score: number, rank: number}} Keyword
- * @typedef {{results: Result[], keywords?: Keyword[], collection: {name: string, count: number},
+ * @typedef {{results: Result[], keywords?: Keyword[], collection: {name: string, count?: number},
  *   timings_ms: Record<string, number>, query: {truncated: boolean}}} Answer
  */
 
@@ -25,46 +26,50 @@ export const scoreText = (score) => score.toFixed(3);
 
 /** @param {Answer} answer @param {(index: number) => void} open */
 export function showImages(answer, open) {
-  fill("images", answer, answer.results, (result, index) => {
-    const name = make("span", "name", nameOf(result));
-    const button = make("button", "tile", picture(answer.collection.name, result), name, score(result));
-    button.addEventListener("click", () => open(index));
-    return button;
+  const { name } = answer.collection;
+  fill("images", answer, answer.results, (result) => `${name}/${result.id}`, (entry, result, index) => {
+    const tile = entry.firstElementChild ?? entry.appendChild(
+      make("button", "tile", picture(name, result), make("span", "name", nameOf(result)), scored()),
+    );
+    entry.dataset.id = result.id;
+    tellScore(tile, result);
+    tile.onclick = () => open(index);
   });
 }
 
 /** @param {Answer} answer @param {(text: string) => void} search */
 export function showCaptions(answer, search) {
   const best = Math.max(answer.results[0]?.score ?? 0, 1e-6);
-  fill("captions", answer, answer.results, (result) => {
-    const line = make("button", "line", make("span", "name", nameOf(result)), score(result));
-    line.style.setProperty("--share", String(Math.max(0, result.score / best)));
-    line.addEventListener("click", () => search(nameOf(result)));
-    if (!SOUND.test(result.uri ?? "")) return line;
-    const audio = new Audio();
-    audio.preload = "none";
-    audio.src = mediaUrl(answer.collection.name, result.id);
-    return [playButton(audio, nameOf(result)), line];
+  fill("captions", answer, answer.results, (result) => `${answer.collection.name}/${result.id}`, (entry, result) => {
+    if (!entry.firstElementChild) entry.append(...caption(answer.collection.name, result, search));
+    tellScore(entry, result);
+    entry.lastElementChild.style.setProperty("--share", String(Math.max(0, result.score / best)));
   });
 }
 
 /** @param {Answer} answer @param {(text: string) => void} search */
 export function showKeywords(answer, search) {
-  fill("keywords", answer, answer.keywords, (found) => {
-    const chip = make("button", "", make("span", "name", found.keyword), score(found));
-    chip.addEventListener("click", () => search(found.keyword));
-    return chip;
+  fill("keywords", answer, answer.keywords, (found) => found.keyword, (entry, found) => {
+    const chip = entry.firstElementChild ?? entry.appendChild(
+      make("button", "", make("span", "name", found.keyword), scored()),
+    );
+    tellScore(chip, found);
+    chip.onclick = () => search(found.keyword);
   });
 }
 
 /** Says in one panel why it has nothing to show. @param {string} panel @param {string} words */
 export function showNote(panel, words) {
   byId(panel).replaceChildren();
+  note(panel, words);
+}
+
+function note(panel, words) {
   const section = byId(panel).parentElement;
   section.querySelector("small").textContent = "";
-  const note = section.querySelector(".note");
-  note.textContent = words;
-  note.hidden = !words;
+  const line = section.querySelector(".note");
+  line.textContent = words;
+  line.hidden = !words;
 }
 
 /**
@@ -90,18 +95,34 @@ export function showTimings(timings, roundTrip) {
 
 const milliseconds = (ms) => (ms < 9.95 ? ms.toFixed(1) : ms.toFixed(0));
 
-/** @param {string} panel @param {(item: any, index: number) => Node | Node[]} draw */
-function fill(panel, answer, items, draw) {
-  showNote(panel, items.length ? "" : text("search.nothing"));
-  byId(panel).replaceChildren(...items.map((item, index) => make("li", "", ...[draw(item, index)].flat())));
-  const count = answer.collection.count;
-  byId(panel).parentElement.querySelector("small").textContent = text("search.nearest", { count });
+/** @param {string} panel @param {(item: any) => string} keyOf @param {(entry: any, item: any, index: number) => void} draw */
+function fill(panel, answer, items, keyOf, draw) {
+  note(panel, items.length ? "" : text("search.nothing"));
+  arrange(byId(panel), items, keyOf, draw);
+  const { count } = answer.collection;
+  const told = count === undefined ? "" : text("search.nearest", { count });
+  byId(panel).parentElement.querySelector("small").textContent = told;
 }
 
-function score(result) {
-  const element = make("span", "score", scoreText(result.score));
+function scored() {
+  const element = make("span", "score");
   element.title = text("search.score");
   return element;
+}
+
+function tellScore(element, result) {
+  element.querySelector(".score").textContent = scoreText(result.score);
+}
+
+/** @returns {HTMLElement[]} a line to search with, and before it what plays the sound where there is one */
+function caption(collection, result, search) {
+  const line = make("button", "line", make("span", "name", nameOf(result)), scored());
+  line.addEventListener("click", () => search(nameOf(result)));
+  if (!SOUND.test(result.uri ?? "")) return [line];
+  const audio = new Audio();
+  audio.preload = "none";
+  audio.src = mediaUrl(collection, result.id);
+  return [playButton(audio, nameOf(result)), line];
 }
 
 /** The caption beside it names the picture, so it has no text of its own unless there is none. */

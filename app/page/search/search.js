@@ -1,14 +1,18 @@
-// Searching: one query at a time, understood once, and asked of three collections at once.
+// Searching: one query at a time, understood once, and asked of three collections at once; speech already while it is
+// being said.
 
 import { Problem, patientRequest } from "../api.js";
-import { byId, make, say } from "../dom.js";
+import { byId, say } from "../dom.js";
 import { bytesText, text } from "../text.js";
-import { hideHeard, showHeard } from "./heard.js";
-import { fromFile, fromSpeech, fromText, toRequest, vectorRequest } from "./query.js";
+import { linkTo } from "../views.js";
+import { AskedView } from "./asked.js";
+import { showHeard } from "./heard.js";
+import { History } from "./history.js";
+import { Live } from "./live.js";
+import { fromFile, fromRecord, fromSpeech, fromText, toRequest, vectorRequest } from "./query.js";
 import { nameOf, showCaptions, showImages, showKeywords, showNote, showTimings } from "./results.js";
 import { SpeakButton } from "./speak.js";
 import { Viewer } from "./viewer.js";
-import { Player } from "./wave.js";
 
 const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
 const SLOTTED = "cascaded"; // the branch that tells which words were said when
@@ -16,11 +20,15 @@ const SLOTTED = "cascaded"; // the branch that tells which words were said when
 let controller = new AbortController();
 /** @type {import("./query.js").Query | null} */
 let asked = null;
-/** @type {Player | null} */
-let player = null;
+/** @type {Live | null} */
+let live = null;
 
 /** @type {import("../app.js").Shell} */
 let shell;
+/** @type {AskedView} */
+let askedView;
+/** @type {History} */
+let history;
 /** @type {Viewer} */
 let viewer;
 /** @type {SpeakButton} */
@@ -29,49 +37,106 @@ let speak;
 /** The view to speak to. @param {import("../app.js").Shell} given @returns {import("../views.js").View} */
 export function makeSearch(given) {
   shell = given;
-  viewer = new Viewer(searchWithPicture);
+  askedView = new AskedView();
+  history = new History(searchText);
+  viewer = new Viewer((record, name) => ask(fromRecord(record, name)));
   speak = new SpeakButton({
     limit: () => shell.limits.maxSeconds,
-    onStart: () => { controller.abort(); showBusy(false); hideProblem(); player?.audio.pause(); },
-    onRecording: (recording) => ask(fromSpeech(recording)),
+    onStart: () => { controller.abort(); showBusy(false); hideProblem(); askedView.player?.audio.pause(); },
+    onTake: listen,
+    onPiece: () => live?.pump(),
+    onRecording: hearOut,
+    onCancel: () => { live?.close(); live = null; },
     onProblem: (message) => showProblem(message, "", false),
     onStatus: (words) => say(byId("status"), words),
   });
   bindControls();
-  return { show: () => {}, hide: giveUp, files: searchFile, dropWords: () => "search.drop" };
+  return { show: showShared, hide: giveUp, files: searchFile, dropWords: () => "search.drop" };
 }
 
-/** Asks everything about one query; an older one is given up. @param {import("./query.js").Query} query */
-async function ask(query) {
+/** A link to a text says what to search for; coming back to what is shown already asks nothing. */
+function showShared(words) {
+  const shown = asked?.kind === "text" ? asked.name : "";
+  if (words && words !== shown) searchText(words);
+}
+
+/** Someone begins to speak. @param {import("./take.js").Take} take */
+function listen(take) {
+  const mine = new Live(take, {
+    onInterim: (heard) => { if (live === mine) showLive(heard, fromSpeech(take.toBlob())); },
+    onFinal: () => { if (live === mine) speak.finish(); },
+    onProblem: (code) => { if (live === mine && code === "overloaded") say(byId("status"), text("speak.busy")); },
+  });
+  live = mine;
+}
+
+/** Someone has spoken. @param {import("./take.js").Take} take @param {boolean} lost the microphone went away */
+function hearOut(take, lost) {
+  const listening = live;
+  live = null;
+  ask(fromSpeech(take.toBlob()), listening);
+  if (lost) showProblem(text("microphone.lost"), "", false);
+}
+
+/**
+ * Asks everything about one query; an older one is given up.
+ * @param {import("./query.js").Query} query @param {Live | null} listening to what is asked, from when it was said
+ */
+async function ask(query, listening = null) {
   controller.abort();
   controller = new AbortController();
   const { signal } = controller;
   asked = query;
   hideProblem();
+  const address = linkTo("search", query.kind === "text" ? query.name : "");
+  if (location.hash !== address && (location.hash || query.kind === "text")) window.history.pushState(null, "", address);
+  shell.views.title("search", query.kind === "speech" ? "" : query.name);
   if (query.blob?.size === 0) return refuse(new Problem("empty"));
-  showQuery(query);
+  askedView.show(query);
   const { maxBytes } = shell.limits;
   if (query.blob?.size > maxBytes) {
     return refuse(new Problem("body_too_large", text("megabytes", { size: bytesText(maxBytes) })));
   }
   showBusy(true, text("search.searching"));
   try {
-    await search(query, signal);
+    const since = performance.now();
+    const heard = listening && await listening.finish(signal);
+    if (signal.aborted) return;
+    if (heard) showFinal(heard, query, performance.now() - since);
+    else await search(query, signal);
   } catch (error) {
     if (!signal.aborted) refuse(error);
   }
 }
 
-/** The model hears the query once: the searches go with the vector that it made of it. */
+/** What was found so far, or at last, while someone speaks. @param {import("./live.js").Heard} heard */
+function showLive(heard, query) {
+  for (const [panel, results] of Object.entries(heard.searches)) {
+    showAnswer(panel, { results, collection: { name: panel } }, toRequest(query));
+  }
+  if (heard.keywords) showAnswer("keywords", heard.keywords, null);
+}
+
+/** @param {import("./live.js").Heard} heard @param {number} ms since the last sound */
+function showFinal(heard, query, ms) {
+  showBusy(false);
+  showLive(heard, query);
+  if (heard.keywords?.slots?.length) showHeard(heard.keywords.slots, heard.seconds, askedView.player, searchText);
+  showTimings(heard.timings_ms ?? {}, ms);
+  tellFound(heard.searches.images?.[0], ms, false);
+}
+
+/** The model hears the query once: the searches go with the vector that it made of it, or that is stored already. */
 async function search(query, signal) {
   const hasSlots = shell.branches.includes(SLOTTED);
-  const heard = hasSlots && player ? await hear(query, signal) : null;
-  const embedded = heard ?? await patiently("embed", toRequest(query), signal);
-  const request = vectorRequest(embedded.answer.vector);
-  const asked = Object.keys(PANELS).map((panel) => (
+  const heard = hasSlots && askedView.player ? await hear(query, signal) : null;
+  const stored = query.kind === "record";
+  const embedded = heard ?? (stored ? null : await patiently("embed", toRequest(query), signal));
+  const request = embedded ? vectorRequest(embedded.answer.vector) : toRequest(query);
+  const panels = Object.keys(PANELS).map((panel) => (
     panel === "keywords" && heard ? Promise.resolve(heard) : askPanel(panel, request, signal)
   ));
-  const outcomes = await Promise.allSettled(asked);
+  const outcomes = await Promise.allSettled(panels);
   if (signal.aborted) return;
   showBusy(false);
   showOutcome(embedded, outcomes);
@@ -82,8 +147,8 @@ async function hear(query, signal) {
   try {
     const heard = await patiently(`${PANELS.keywords}&include=vector`, toRequest(query), signal);
     if (!signal.aborted) {
-      showAnswer("keywords", heard.answer);
-      showHeard(heard.answer, player.marks, searchText);
+      showAnswer("keywords", heard.answer, null);
+      showHeard(heard.answer.slots, heard.answer.query.seconds, askedView.player, searchText);
     }
     return heard;
   } catch (error) {
@@ -95,7 +160,7 @@ async function hear(query, signal) {
 /** @param {keyof typeof PANELS} panel */
 async function askPanel(panel, request, signal) {
   const outcome = await patiently(PANELS[panel], request, signal);
-  if (!signal.aborted) showAnswer(panel, outcome.answer);
+  if (!signal.aborted) showAnswer(panel, outcome.answer, request);
   return outcome;
 }
 
@@ -111,11 +176,12 @@ function patiently(path, options, signal) {
   });
 }
 
-function showAnswer(panel, answer) {
+/** @param {RequestInit | null} request what it is the answer to, for panels of pictures */
+function showAnswer(panel, answer, request) {
   document.body.dataset.view = "results";
   byId("results").hidden = byId("results").inert = false;
   if (panel === "images") {
-    showImages(answer, (index) => viewer.open(answer, index));
+    showImages(answer, (index) => viewer.open(answer, index, request));
   } else {
     (panel === "captions" ? showCaptions : showKeywords)(answer, searchText);
   }
@@ -129,19 +195,25 @@ function showOutcome(embedded, outcomes) {
   });
   const { timings, roundTrip } = timeOf(embedded, answered);
   showTimings(timings, roundTrip);
-  const first = answered[0].answer.results?.[0];
+  tellFound(answered[0].answer.results?.[0], roundTrip, embedded?.answer.query.truncated);
+}
+
+/** @param {import("./results.js").Result} [first] @param {number} ms @param {boolean} cut whether the sound broke off */
+function tellFound(first, ms, cut) {
   const count = byId("images").children.length;
-  const values = { count, ms: Math.round(roundTrip), name: first && nameOf(first) };
-  const found = first ? text("search.found", values) : text("search.nothing");
-  say(byId("status"), embedded.answer.query.truncated ? `${found} ${text("search.cut")}` : found);
+  const found = first ? text("search.found", { count, ms: Math.round(ms), name: nameOf(first) }) : text("search.nothing");
+  say(byId("status"), cut ? `${found} ${text("search.cut")}` : found);
+  if (asked.kind === "text") history.add("text", asked.name);
+  else if (first) history.add(asked.kind, nameOf(first));
 }
 
 /** Of all requests together; the searches run at the same time, so the slowest of them counts. */
 function timeOf(embedded, answered) {
   const later = answered.filter((one) => one !== embedded).sort((one, other) => other.roundTrip - one.roundTrip);
-  const roundTrip = embedded.roundTrip + (later[0]?.roundTrip ?? 0);
-  const search = (embedded.answer.timings_ms.search ?? 0) + (later[0]?.answer.timings_ms.search ?? 0);
-  return { timings: { ...embedded.answer.timings_ms, search }, roundTrip };
+  const roundTrip = (embedded?.roundTrip ?? 0) + (later[0]?.roundTrip ?? 0);
+  const timings = embedded?.answer.timings_ms ?? {};
+  const search = (timings.search ?? 0) + (later[0]?.answer.timings_ms.search ?? 0);
+  return { timings: { ...timings, search }, roundTrip };
 }
 
 /** No answer at all: older results stay, but out of reach, so that nobody takes them for the answer. */
@@ -152,37 +224,6 @@ function refuse(error) {
   if (error.code === "unreachable") shell.readiness.watch();
   const { message, detail } = error instanceof Problem ? error : new Problem("page", String(error));
   showProblem(message, detail, error.code !== "empty");
-}
-
-/** What was asked, to be seen or heard again. */
-function showQuery(query) {
-  player?.close();
-  player = null;
-  hideHeard();
-  byId("query").hidden = false;
-  byId("timings").hidden = true;
-  shell.views.title("search", query.kind === "speech" ? "" : query.name);
-  const content = byId("query-content");
-  if (query.kind === "text") {
-    content.replaceChildren(named(text("search.asked"), query.name));
-  } else if (query.kind === "image") {
-    content.replaceChildren(thumbnail(query.blob), named(text("search.picture"), query.name));
-  } else {
-    player = new Player(query.blob, query.name);
-    content.replaceChildren(player.button, make("div", "wave", player.canvas, player.marks), player.label);
-    player.load(query.blob);
-  }
-}
-
-const named = (what, name) => make("p", "query-name", make("small", "", what), make("strong", "", name));
-
-function thumbnail(blob) {
-  const image = make("img");
-  image.alt = "";
-  image.src = URL.createObjectURL(blob);
-  for (const event of ["load", "error"]) image.addEventListener(event, () => URL.revokeObjectURL(image.src));
-  image.addEventListener("error", () => image.remove());
-  return image;
 }
 
 /** @param {boolean} busy @param {string} words */
@@ -206,15 +247,6 @@ function hideProblem() {
 function searchText(words) {
   byId("text").value = words;
   ask(fromText(words));
-}
-
-async function searchWithPicture(url, name) {
-  try {
-    const response = await fetch(url);
-    ask(fromFile(await response.blob(), name));
-  } catch {
-    refuse(new Problem("unreachable"));
-  }
 }
 
 function searchFile(files) {

@@ -5,11 +5,13 @@ import { text } from "../text.js";
 import { MicrophoneError, Recorder, obstacle } from "./recorder.js";
 import { Meter } from "./wave.js";
 
+/** @typedef {import("./take.js").Take} Take */
+
 const HOLD_MS = 500;
 const CLICK_AFTER_RELEASE_MS = 400;
 const SHORTEST_S = 0.3;
-// A recorder ends a little late, and the service counts every sample.
-const MARGIN_S = 0.5;
+// A piece more than the service takes would be too long.
+const MARGIN_S = 0.1;
 
 const LABELS = { idle: "speak.speak", asking: "speak.cancel", recording: "speak.stop" };
 
@@ -20,8 +22,10 @@ export class SpeakButton {
   #holding = false;
 
   /**
-   * @param {{limit: () => number, onStart: () => void, onRecording: (recording: Blob) => void,
-   *   onProblem: (message: string) => void, onStatus: (text: string) => void}} options limit in seconds
+   * @param {{limit: () => number, onStart: () => void, onTake: (take: Take) => void, onPiece: () => void,
+   *   onRecording: (take: Take, lost: boolean) => void, onCancel: () => void, onProblem: (message: string) => void,
+   *   onStatus: (text: string) => void}} options limit in seconds; after onTake, whose recording grows with every
+   *   piece, comes onRecording or onCancel; lost: the microphone went away
    */
   constructor(options) {
     this.options = options;
@@ -39,7 +43,13 @@ export class SpeakButton {
     if (this.#phase === "idle") return false;
     this.recorder.cancel();
     this.#enter("idle");
+    this.options.onCancel();
     return true;
+  }
+
+  /** Takes the recording as it is, as a press would. */
+  finish() {
+    if (this.#phase === "recording") this.recorder.stop();
   }
 
   #bindPointer() {
@@ -102,11 +112,14 @@ export class SpeakButton {
     this.#enter("asking");
     const recorder = new Recorder({
       limit: this.options.limit() - MARGIN_S,
-      onTick: (level, seconds) => this.#tick(level, seconds),
+      onStart: this.options.onTake,
+      onPiece: (level, seconds) => this.#tick(level, seconds),
       onSettled: () => { if (!this.#holding) recorder.stop(); },
-      onEnd: (recording) => {
+      onEnd: (take, lost) => {
         this.#enter("idle");
-        this.options.onRecording(recording);
+        if (take.seconds >= SHORTEST_S) return this.options.onRecording(take, lost);
+        this.options.onCancel();
+        this.options.onProblem(text("microphone.lost.early"));
       },
     });
     this.recorder = recorder;
@@ -138,6 +151,7 @@ export class SpeakButton {
     this.meter.push(level);
     this.button.style.setProperty("--level", level.toFixed(3));
     say(byId("elapsed"), `${clock(seconds)} / ${clock(this.options.limit())}`);
+    this.options.onPiece();
   }
 }
 
