@@ -1,4 +1,4 @@
-"""Which part of a picture makes it an answer: parts are covered, and how much less it is one then is what they count."""
+"""Which part of a picture makes it an answer: each is covered, and what the score then loses is what it counts."""
 
 from __future__ import annotations
 

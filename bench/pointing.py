@@ -142,7 +142,7 @@ def main() -> None:
     options.add_argument("--pairs", type=int, default=600)
     options.add_argument("--seed", type=int, default=0)
     given = options.parse_args()
-    print(table(load_encoder(given.model), given.pairs, given.seed))  # noqa: T201  what it is for
+    print(table(load_encoder(given.model), given.pairs, given.seed))
 
 
 if __name__ == "__main__":

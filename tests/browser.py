@@ -77,9 +77,9 @@ def running_service(data: Path) -> Iterator[str]:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """An application of the test's own in a thread of this process; yields its address once it is ready."""
-    port = _free_port()
+    port = port or _free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, **CONNECTIONS))
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -114,7 +114,7 @@ function showLive(heard, query) {
   for (const [panel, results] of Object.entries(heard.searches)) {
     showAnswer(panel, { results, collection: { name: panel } }, toRequest(query));
   }
-  if (heard.keywords) showAnswer("keywords", heard.keywords, null);
+  if (heard.keywords) showAnswer("keywords", { ...heard.keywords, collection: { name: "keywords" } }, null);
 }
 
 /** @param {import("./live.js").Heard} heard @param {number} ms since the last sound */
