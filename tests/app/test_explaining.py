@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from numpy.typing import NDArray
-from PIL import Image
 
 from app.explaining import CELLS, covered, covers, drops, middle
 from app.main import create_app
@@ -17,27 +15,11 @@ from app.settings import Settings
 from index.records import Record
 from index.store import Store
 from tests.app.conftest import wait_until_ready
+from tests.app.looking_encoder import CAT, LookingEncoder, pair
 from tests.app.problems import assert_problem
-from tests.fake_encoder import WORDS, FakeEncoder, drawn, spoken
+from tests.fake_encoder import drawn, spoken
 
 SIDE = 60
-DOG, CAT = (WORDS[word][1] for word in ("dog", "cat"))
-
-
-class LookingEncoder(FakeEncoder):
-    """Sees dogs and cats by their colours, as much of each as there is of it in the picture."""
-
-    def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
-        self.batches.append(("image", len(images)))
-        return np.stack([self._seen(np.asarray(image.convert("RGB"))) for image in images])
-
-    def prepare_image(self, image: Image.Image) -> Image.Image:
-        return image
-
-    def _seen(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        shares = [float((pixels == np.array(colour)).all(axis=2).mean()) for colour in (DOG, CAT)]
-        vector = shares[0] * self.vector("dog") + shares[1] * self.vector("cat") + 0.01 * self.vector("nothing")
-        return np.asarray(vector / np.linalg.norm(vector), np.float32)
 
 
 @pytest.fixture
@@ -50,11 +32,8 @@ def client(encoder: LookingEncoder, tmp_path: Path) -> Iterator[TestClient]:
     """Pictures with a dog on the left and a cat on the right: a square one, and one with more around it."""
     folder = tmp_path / "pictures"
     folder.mkdir()
-    square = pair(SIDE)
-    wide = Image.new("RGB", (2 * SIDE, SIDE), "white")
-    wide.paste(square, (SIDE // 2, 0))
-    square.save(folder / "square.png")
-    wide.save(folder / "wide.png")
+    pair(SIDE).save(folder / "square.png")
+    pair(SIDE, margin=SIDE // 2).save(folder / "wide.png")
     (folder / "broken.png").write_bytes(drawn("dog")[:20])
     uris = {"square": "square.png", "wide": "wide.png", "broken": "broken.png", "none": None, "a/b": "square.png"}
     with Store(tmp_path / "collections").create("both", "images", encoder.dim, encoder.fingerprint, folder) as made:
@@ -63,13 +42,6 @@ def client(encoder: LookingEncoder, tmp_path: Path) -> Iterator[TestClient]:
         wait_until_ready(running)
         encoder.forget()
         yield running
-
-
-def pair(side: int) -> Image.Image:
-    picture = Image.new("RGB", (side, side), "white")
-    picture.paste(DOG, (0, 0, side // 2, side))
-    picture.paste(CAT, (side // 2, 0, side, side))
-    return picture
 
 
 def halves(answer: dict[str, list[list[float]]]) -> tuple[float, float]:

@@ -136,3 +136,37 @@ def test_without_keywords_to_search_the_rest_is_found(page: Page) -> None:
 
     expect(page.locator(".panel.keywords .note")).to_contain_text("damaged")
     expect(page.locator("#images .name").first).to_have_text("dog")
+
+
+def test_a_word_points_at_its_place_and_at_the_nearest_picture(page: Page) -> None:
+    ask(page, said("dog", "guitar"))
+
+    chips(page).filter(has_text="guitar").hover()
+
+    expect(page.locator(".marks i.shown")).to_have_count(1)
+    expect(page.locator("#images .near .name")).to_have_text("guitar")
+    page.mouse.move(0, 0)
+    expect(page.locator("#images .near")).to_have_count(0)
+    expect(page.locator(".marks i.shown")).to_have_count(0)
+
+
+def test_a_word_is_played_alone(page: Page) -> None:
+    ask(page, said("dog", "guitar", "cat", "apple"))
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            const play = HTMLMediaElement.prototype.play;
+            HTMLMediaElement.prototype.play = function () {
+                const began = this.currentTime;
+                this.addEventListener("pause", () => heard.push([began, this.currentTime]), { once: true });
+                return play.call(this);
+            };
+        }"""
+    )
+
+    page.get_by_role("button", name="Play: guitar").click()
+
+    page.wait_for_function("heard.length === 1")
+    began, ended = page.evaluate("heard[0]")
+    assert began == pytest.approx(0.5, abs=0.05)
+    assert ended == pytest.approx(1.0, abs=0.3)
