@@ -2,10 +2,10 @@
 
     python -m bench.pointing [--model nano] [--pairs 600] [--seed 0]
 
-Every picture is a white square with two drawings of the gallery side by side. It is asked for one of them, and a method
-is right where its hottest cell is in that drawing's half. Asked for by the drawing's name as text, by its name as a
-person says it (where those recordings are), and by the drawing alone, which knows no words: what is missed with that,
-the picture's side misses. Chance is 50 %. Prints a table in Markdown.
+Every picture is a white square with two drawings of the gallery, each anywhere in its half. It is asked for one of
+them, and a method is right where its hottest cell is in that drawing's half. Asked for by the drawing's name as text,
+by its name as a person says it (where those recordings are), and by the drawing alone, which knows no words: what is
+missed with that, the picture's side misses. Chance is 50 %. Prints a table in Markdown.
 """
 
 from __future__ import annotations
@@ -17,28 +17,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from app.demo.collections import DRAWINGS, Drawing, lexicon
+from app.explaining import Grid, covered
 from models.clip import ImagePreprocessor, on_white, unit
 from models.encoder import SpeechClipEncoder, load_encoder
 from models.images import decode_image
-from models.patches import last_tokens, value_tokens
 from training.people import recordings, speech_folder
 
-SIDE = 256  # pixels of a picture; a drawing takes half of it
+SIDE, DRAWN = 256, 104  # pixels of a picture, and of each drawing in it
 Vectors = NDArray[np.float32]
-Method = Callable[[SpeechClipEncoder, Tensor, Tensor], Tensor]
-"""(encoder, pixels (B, 3, H, H), vectors (B, E)) -> (B, R, C), the higher the more it is what was asked for"""
+Place = tuple[int, int]
+"""left, top"""
+Method = Callable[[SpeechClipEncoder, Sequence[Image.Image], Vectors], NDArray[np.float64]]
+"""(encoder, pictures, vectors (B, E)) -> (B, R, C), the higher the more it is what was asked for"""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two drawings, the one that is asked for, and in which half that is: 0 left, 1 right."""
+    """Two drawings with their places, the one that is asked for, and in which half that is: 0 left, 1 right."""
 
     drawings: tuple[Drawing, Drawing]
+    places: tuple[Place, Place]
     half: int
 
     @property
@@ -47,37 +51,51 @@ class Pair:
 
     def picture(self) -> Image.Image:
         canvas = Image.new("RGB", (SIDE, SIDE), "white")
-        for place, drawing in enumerate(self.drawings):
-            canvas.paste(_drawn(drawing).resize((SIDE // 2, SIDE // 2)), (place * SIDE // 2, SIDE // 4))
+        for place, drawing in zip(self.places, self.drawings, strict=True):
+            canvas.paste(_drawn(drawing).resize((DRAWN, DRAWN)), place)
         return canvas
 
 
-def plain(encoder: SpeechClipEncoder, pixels: Tensor, vectors: Tensor) -> Tensor:
-    """The tower's own last tokens."""
-    return _cosines(last_tokens(encoder.network.clip.visual, pixels), vectors)
+def last_tokens(encoder: SpeechClipEncoder, pictures: Sequence[Image.Image], vectors: Vectors) -> NDArray[np.float64]:
+    """Cosines with the tower's own last patch tokens, projected as its class token is."""
+    tower = encoder.network.clip.visual
+    return _cosines(encoder, tower.transformer(_first_tokens(encoder, pictures)), vectors)
 
 
-def values(encoder: SpeechClipEncoder, pixels: Tensor, vectors: Tensor) -> Tensor:
-    """The last layer's values alone: every patch keeps to itself."""
-    return _cosines(value_tokens(encoder.network.clip.visual, pixels), vectors)
+def values_only(encoder: SpeechClipEncoder, pictures: Sequence[Image.Image], vectors: Vectors) -> NDArray[np.float64]:
+    """The same, but in the last layer every patch attends to itself alone, and keeps nothing of what it was."""
+    *before, last = encoder.network.clip.visual.transformer.resblocks
+    tokens = _first_tokens(encoder, pictures)
+    for block in before:
+        tokens = block(tokens)
+    attention, width = last.attn, tokens.shape[-1]
+    weight, bias = attention.in_proj_weight[2 * width :], attention.in_proj_bias[2 * width :]
+    return _cosines(encoder, attention.out_proj(F.linear(last.ln_1(tokens), weight, bias)), vectors)
 
 
-def hiding(encoder: SpeechClipEncoder, pixels: Tensor, vectors: Tensor) -> Tensor:
-    """How much nearer the picture is with a cell than without it: one more picture for each cell."""
-    patch, size = encoder.config.clip.vision.patch_size, pixels.shape[-1]
-    side, white = size // patch, pixels.amax(dim=(0, 2, 3), keepdim=True)
-    whole = (encoder.network.embed_images(pixels) * vectors).sum(-1)
-    losses = torch.empty(len(pixels), side, side)
-    for row in range(side):
-        for column in range(side):
-            hidden = pixels.clone()
-            cell = hidden[:, :, row * patch : (row + 1) * patch, column * patch : (column + 1) * patch]
-            cell.copy_(white.expand_as(cell))
-            losses[:, row, column] = whole - (encoder.network.embed_images(hidden) * vectors).sum(-1)
-    return losses
+def covering(grid: Grid) -> Method:
+    """What `/explain` does: how much is lost where a cover lies over a cell."""
+
+    def method(encoder: SpeechClipEncoder, pictures: Sequence[Image.Image], vectors: Vectors) -> NDArray[np.float64]:
+        found = []
+        for picture, vector in zip(pictures, vectors, strict=True):
+            small = encoder.prepare_image(picture)
+            shown = [small, *(covered(small, box) for box in grid.covers(small.size))]
+            whole, *under = (encoder.embed_images(shown) @ vector).tolist()
+            found.append(grid.drops(whole, under))
+        return np.stack(found)
+
+    return method
 
 
-METHODS: Mapping[str, Method] = {"last tokens": plain, "values only": values, "hiding a cell": hiding}
+METHODS: Mapping[str, Method] = {
+    "last tokens": last_tokens,
+    "values only": values_only,
+    **{
+        f"covering {grid.cells}/{grid.cover}": covering(grid)
+        for grid in (Grid(4, 2), Grid(6, 2), Grid(6, 3), Grid(8, 3))
+    },
+}
 
 
 def pairs(drawings: Sequence[Drawing], count: int, seed: int) -> list[Pair]:
@@ -86,18 +104,17 @@ def pairs(drawings: Sequence[Drawing], count: int, seed: int) -> list[Pair]:
     while len(made) < count:
         one, other = chance.sample(drawings, 2)
         if not {one.name, *one.keywords} & {other.name, *other.keywords}:
-            made.append(Pair((one, other), len(made) % 2))
+            left, right = _place(chance, 0), _place(chance, SIDE // 2)
+            made.append(Pair((one, other), (left, right), len(made) % 2))
     return made
 
 
 def share_right(method: Method, encoder: SpeechClipEncoder, made: Sequence[Pair], vectors: Vectors) -> float:
     """Of the pairs, of which `vectors` (N, E) ask for their drawings, those whose hottest cell is in the right half."""
-    pixels = ImagePreprocessor(encoder.config.clip.vision)([pair.picture() for pair in made])
     with torch.inference_mode():
-        cells = method(encoder, pixels.to(encoder.device), torch.from_numpy(vectors).to(encoder.device)).cpu()
-    columns = cells.flatten(1).argmax(1) % cells.shape[2]
-    halves = (columns >= cells.shape[2] / 2).long()
-    return float((halves == torch.tensor([pair.half for pair in made])).float().mean())
+        cells = method(encoder, [pair.picture() for pair in made], vectors)
+    columns = cells.reshape(len(made), -1).argmax(1) % cells.shape[2]
+    return float(np.mean((columns >= cells.shape[2] / 2) == np.array([pair.half for pair in made])))
 
 
 def spoken(encoder: SpeechClipEncoder, made: Sequence[Drawing]) -> tuple[list[Drawing], Vectors]:
@@ -128,8 +145,20 @@ def table(encoder: SpeechClipEncoder, count: int, seed: int) -> str:
     return "\n".join(lines)
 
 
-def _cosines(features: Tensor, vectors: Tensor) -> Tensor:
-    return torch.einsum("brce,be->brc", unit(features), vectors)
+def _first_tokens(encoder: SpeechClipEncoder, pictures: Sequence[Image.Image]) -> Tensor:
+    tokens: Tensor = encoder.network.clip.visual._embeds(ImagePreprocessor(encoder.config.clip.vision)(pictures))
+    return tokens
+
+
+def _cosines(encoder: SpeechClipEncoder, tokens: Tensor, vectors: Vectors) -> NDArray[np.float64]:
+    """(B, 1 + patches, width) tokens, of which the first is the class -> (B, rows, columns)"""
+    tower = encoder.network.clip.visual
+    patches = unit(tower.ln_post(tokens)[:, 1:] @ tower.proj).unflatten(1, tower.grid_size)
+    return np.einsum("brce,be->brc", patches.numpy().astype(np.float64), vectors)
+
+
+def _place(chance: random.Random, left: int) -> Place:
+    return left + chance.randrange(SIDE // 2 - DRAWN), chance.randrange(SIDE - DRAWN)
 
 
 def _drawn(drawing: Drawing) -> Image.Image:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.explaining import CELLS, covered, covers, drops, middle
+from app.explaining import GRID, Grid, covered, middle
 from app.main import create_app
 from app.settings import Settings
 from index.records import Record
@@ -47,7 +47,7 @@ def client(encoder: LookingEncoder, tmp_path: Path) -> Iterator[TestClient]:
 def halves(answer: dict[str, list[list[float]]]) -> tuple[float, float]:
     """The mean drop on the left and on the right."""
     cells = np.array(answer["drops"])
-    return float(cells[:, : CELLS // 2].mean()), float(cells[:, CELLS // 2 :].mean())
+    return float(cells[:, : GRID.cells // 2].mean()), float(cells[:, GRID.cells // 2 :].mean())
 
 
 @pytest.mark.parametrize("word", ["dog", "cat"])
@@ -59,7 +59,7 @@ def test_what_was_asked_for_matters_and_what_is_beside_it_does_not(client: TestC
     assert asked > 0 > other
     assert list(answer) == ["score", "drops", "part", "query", "model", "collection", "timings_ms", "request_id"]
     assert answer["score"] == pytest.approx(0.7, abs=0.2)
-    assert np.array(answer["drops"]).shape == (CELLS, CELLS)
+    assert np.array(answer["drops"]).shape == (GRID.cells, GRID.cells)
 
 
 def test_the_grid_lies_over_the_middle_which_is_all_that_a_model_looks_at(client: TestClient) -> None:
@@ -84,7 +84,7 @@ def test_the_model_looks_in_groups_so_that_queries_get_between(client: TestClien
     client.post("/explain/both/square", json={"vector": encoder.vector("dog").tolist()})
 
     sizes = [size for kind, size in encoder.batches if kind == "image"]
-    assert sum(sizes) == 1 + len(covers((SIDE, SIDE)))
+    assert sum(sizes) == 1 + len(GRID.covers((SIDE, SIDE)))
     assert max(sizes) <= Settings().batch_size
 
 
@@ -106,21 +106,28 @@ def test_what_cannot_be_explained(
     assert_problem(client.post(f"/explain/{path}", json=query), status, code)
 
 
-def test_every_cell_is_covered_equally_often_and_a_cover_hides_what_is_below() -> None:
-    sizes = [(60, 60), (61, 47), (7, 200)]
-    for size in sizes:
-        below = np.zeros((size[1], size[0]), int)
-        for left, top, right, bottom in covers(size):
-            below[top:bottom, left:right] += 1
-        assert len(np.unique(below)) == 1
+@pytest.mark.parametrize("grid", [GRID, Grid(4, 1), Grid(7, 2)])
+@pytest.mark.parametrize("size", [(60, 60), (61, 47), (9, 200)])
+def test_every_cell_is_covered_equally_often(grid: Grid, size: tuple[int, int]) -> None:
+    below = np.zeros((size[1], size[0]), int)
+    for left, top, right, bottom in grid.covers(size):
+        below[top:bottom, left:right] += 1
 
+    assert (below == grid.cover**2).all()
+
+
+def test_a_cover_hides_what_is_below_it_and_nothing_else() -> None:
     hidden = np.asarray(covered(pair(SIDE), (0, 0, SIDE // 2, SIDE)))
+
     assert (hidden[:, : SIDE // 2] == hidden[0, 0]).all()
     assert (hidden[:, SIDE // 2 :] == np.array(CAT)).all()
 
 
-def test_where_nothing_changes_nothing_matters() -> None:
-    assert not drops(0.5, [0.5] * len(covers((SIDE, SIDE)))).any()
+def test_a_cell_counts_what_the_covers_over_it_cost() -> None:
+    alone = Grid(cells=2, cover=1)
+
+    assert alone.drops(0.5, [0.5, 0.4, 0.6, 0.5]) == pytest.approx(np.array([[0, 0.1], [-0.1, 0]]))
+    assert not GRID.drops(0.5, [0.5] * len(GRID.covers((SIDE, SIDE)))).any()
 
 
 @pytest.mark.parametrize(("size", "part"), [((10, 40), (0, 0.375, 1, 0.25)), ((1, 1), (0, 0, 1, 1))])

@@ -158,7 +158,10 @@ def test_a_word_is_played_alone(page: Page) -> None:
             const play = HTMLMediaElement.prototype.play;
             HTMLMediaElement.prototype.play = function () {
                 const began = this.currentTime;
-                this.addEventListener("pause", () => heard.push([began, this.currentTime]), { once: true });
+                this.addEventListener("pause", () => {
+                    heard.push([began, this.currentTime]);
+                    document.body.dataset.heard = heard.length;
+                }, { once: true });
                 return play.call(this);
             };
         }"""
@@ -166,7 +169,7 @@ def test_a_word_is_played_alone(page: Page) -> None:
 
     page.get_by_role("button", name="Play: guitar").click()
 
-    page.wait_for_function("heard.length === 1")
+    expect(page.locator("body")).to_have_attribute("data-heard", "1")
     began, ended = page.evaluate("heard[0]")
     assert began == pytest.approx(0.5, abs=0.05)
     assert ended == pytest.approx(1.0, abs=0.3)

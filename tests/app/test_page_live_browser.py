@@ -21,8 +21,9 @@ from tests.fake_encoder import FakeEncoder, tone, wav
 pytestmark = pytest.mark.slow
 
 WORD = "rocket"
-LONG_S = 4.0
+LONG_S = 3.0
 LIMIT_S = 2.0
+ANSWER_MS = 20_000
 LOSE = "navigator.mediaDevices.lose = () => track.dispatchEvent(new Event('ended'))"
 UNPLUGGABLE = f"""
     const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
@@ -98,7 +99,7 @@ def test_results_move_in_before_the_word_is_over_and_stay_where_they_are(
     expect(first).to_have_text(WORD)
     assert is_recording(page)
     page.evaluate("document.querySelector('#images li').sameAsBefore = true")
-    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.")
+    assert_found(page)
     assert page.evaluate("document.querySelector('#images li').sameAsBefore")
     expect(page.locator("#keywords .name").first).to_have_text(WORD)
     expect(page.locator("#captions .name").first).to_have_text(WORD)
@@ -114,7 +115,7 @@ def test_a_line_that_is_refused_costs_nothing_but_the_time(address: str, visit: 
     speak(page)
     press(page, after_s=0.8)
 
-    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.")
+    assert_found(page)
     assert posted[0] == "/embed"
 
 
@@ -126,7 +127,7 @@ def test_an_answer_that_does_not_come_is_asked_for_again(address: str, visit: Vi
     speak(page)
     press(page, after_s=0.8)
 
-    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.", timeout=20_000)
+    assert_found(page)
     samples = np.frombuffer(b"".join(heard), "<i2")
     assert 0.4 < len(samples) / 16_000 < 3.0  # it went out as it was spoken
 
@@ -143,7 +144,7 @@ def test_a_service_that_is_too_busy_says_so_and_is_asked_again(address: str, vis
     press(page, after_s=0.8)
 
     expect(page.locator("#status")).to_contain_text("Trying again in 1 s")
-    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.")
+    assert_found(page)
     assert len(tries) == 2
 
 
@@ -155,7 +156,7 @@ def test_a_microphone_that_goes_away_leaves_what_was_said(address: str, visit: V
     page.evaluate("navigator.mediaDevices.lose()")
 
     expect(page.get_by_role("alert")).to_contain_text("microphone went away")
-    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.")
+    assert_found(page)
     assert not is_recording(page)
 
 
@@ -174,7 +175,7 @@ def test_a_recording_ends_at_the_limit(settings: Settings, encoder: FakeEncoder,
 
         speak(page)
 
-        expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.")
+        assert_found(page)
         seconds = float(page.locator("#query .seconds").inner_text().removesuffix(" s"))
         assert LIMIT_S - 0.3 <= seconds <= LIMIT_S
 
@@ -191,7 +192,7 @@ def test_a_query_outlives_a_restart_of_the_service(
     expect(page.locator("#status")).to_contain_text("kept until the service is ready")
 
     with serving(create_app(other, encoder), urlsplit(address).port):
-        expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.")
+        assert_found(page)
 
 
 def speak(page: Page, heard: bool = True) -> None:
@@ -204,6 +205,10 @@ def press(page: Page, after_s: float) -> None:
     """Ends the recording by hand once there is so much of it."""
     page.wait_for_timeout(1000 * after_s)
     page.get_by_role("button", name="Stop and search").click()
+
+
+def assert_found(page: Page) -> None:
+    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.", timeout=ANSWER_MS)
 
 
 def is_recording(page: Page) -> bool:

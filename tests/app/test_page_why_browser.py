@@ -22,9 +22,11 @@ SIDE = 60
 REDNESS = """() => {
     const canvas = document.querySelector("#viewer-heat");
     const { width, height } = canvas;
-    const half = (from) => canvas.getContext("2d").getImageData(from, 0, width / 2, height).data
-        .filter((_, place) => place % 4 === 3).reduce((sum, alpha) => sum + alpha, 0) / (width * height / 2);
-    return [half(0), half(width / 2)];
+    const sums = [0, 0];
+    canvas.getContext("2d").getImageData(0, 0, width, height).data.forEach((value, place) => {
+        if (place % 4 === 3) sums[((place - 3) / 4) % width < width / 2 ? 0 : 1] += value;
+    });
+    return sums.map((sum) => sum / (width * height / 2));
 }"""
 COVERAGE = """() => {
     const box = (id) => document.querySelector(id).getBoundingClientRect();
@@ -72,7 +74,7 @@ def test_what_was_asked_for_is_red_and_said_in_words(page: Page) -> None:
     left, right = page.evaluate(REDNESS)
     assert left > 10 * max(right, 1)
     expect(page.locator(".honest")).to_contain_text("not what is right")
-    assert page.evaluate(COVERAGE) == pytest.approx([0, 1, 1], abs=0.01)
+    assert page.evaluate(COVERAGE) == pytest.approx([0, 1, 1], abs=0.02)
 
 
 def test_it_follows_to_the_next_picture_and_lies_over_what_the_model_sees(page: Page) -> None:
@@ -83,7 +85,7 @@ def test_it_follows_to_the_next_picture_and_lies_over_what_the_model_sees(page: 
 
     expect(page.get_by_role("dialog", name="wide")).to_be_visible()
     expect(page.locator("#viewer-heat")).to_be_visible()
-    assert page.evaluate(COVERAGE) == pytest.approx([0.25, 0.5, 0.5], abs=0.01)
+    assert page.evaluate(COVERAGE) == pytest.approx([0.25, 0.5, 0.5], abs=0.02)
 
 
 def test_it_goes_away_again(page: Page) -> None:
