@@ -153,8 +153,9 @@ def _first_tokens(encoder: SpeechClipEncoder, pictures: Sequence[Image.Image]) -
 def _cosines(encoder: SpeechClipEncoder, tokens: Tensor, vectors: Vectors) -> NDArray[np.float64]:
     """(B, 1 + patches, width) tokens, of which the first is the class -> (B, rows, columns)"""
     tower = encoder.network.clip.visual
-    patches = unit(tower.ln_post(tokens)[:, 1:] @ tower.proj).unflatten(1, tower.grid_size)
-    return np.einsum("brce,be->brc", patches.numpy().astype(np.float64), vectors)
+    patches = unit(tower.ln_post(tokens)[:, 1:] @ tower.proj)
+    cosines: NDArray[np.float64] = np.einsum("bpe,be->bp", patches.numpy().astype(np.float64), vectors)
+    return cosines.reshape(len(vectors), *tower.grid_size)
 
 
 def _place(chance: random.Random, left: int) -> Place:

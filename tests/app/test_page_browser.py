@@ -103,20 +103,12 @@ def test_a_spoken_word_finds_its_picture(voice: str, visit: Visit, request: pyte
     page.get_by_role("button", name="Speak").click()
 
     expect(page.locator("#status")).to_contain_text("Listening")
+    expect(page.locator("#images .name").filter(has_text=SPOKEN).first).to_be_visible(timeout=ANSWER_MS)
+    assert page.locator(".voice").get_attribute("data-phase") == "recording"  # it is shown before the end
     assert_found(page, SPOKEN)  # nobody presses again: the recording ends after the word
     expect(page.locator("#keywords li")).not_to_have_count(0)
     expect(page.locator("#captions li")).not_to_have_count(0)
     photograph(page)
-
-
-def test_what_a_person_says_is_found_before_the_recording_is_over(human: Browser, visit: Visit) -> None:
-    page = visit(human)
-
-    page.get_by_role("button", name="Speak").click()
-
-    expect(page.locator("#images .name").filter(has_text=SPOKEN).first).to_be_visible(timeout=ANSWER_MS)
-    assert page.locator(".voice").get_attribute("data-phase") == "recording"
-    assert_found(page, SPOKEN)
 
 
 def test_the_query_can_be_heard_again_and_the_time_it_took_is_told(synthetic: Browser, visit: Visit) -> None:
@@ -128,8 +120,7 @@ def test_the_query_can_be_heard_again_and_the_time_it_took_is_told(synthetic: Br
 
     expect(page.get_by_role("button", name="Pause: What you said")).to_be_visible()
     expect(page.locator("#query .seconds")).to_have_text(SECONDS)
-    for stage in ("network", "ms"):
-        expect(page.locator("#timings-text")).to_contain_text(stage)
+    expect(page.locator("#timings-text")).to_contain_text("ms")
 
 
 def test_the_model_hears_a_query_once(browser: Browser, visit: Visit, tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def is_recording(page: Page) -> bool:
 def posts(page: Page) -> list[str]:
     """The paths that are posted to from now on."""
     found: list[str] = []
-    page.on("request", lambda request: request.method == "POST" and found.append(urlsplit(request.url).path))
+    page.on("request", lambda request: found.extend([urlsplit(request.url).path] * (request.method == "POST")))
     return found
 
 

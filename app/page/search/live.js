@@ -9,7 +9,7 @@ const LOOK_AGAIN_S = 0.02;
 
 /**
  * @typedef {{type: string, seconds: number, searches: Record<string, import("./results.js").Result[]>,
- *   keywords: any, timings_ms?: Record<string, number>}} Heard an interim or the final answer
+ *   keywords: any, speech?: {start: number, end: number}}} Heard an interim or the final answer, which has speech
  */
 
 export class Live {

@@ -16,6 +16,7 @@ import { Viewer } from "./viewer.js";
 
 const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
 const SLOTTED = "cascaded"; // the branch that tells which words were said when
+const AROUND_SPEECH_S = 0.4; // of what is before and after it, the service listens to so much
 
 let controller = new AbortController();
 /** @type {import("./query.js").Query | null} */
@@ -102,7 +103,7 @@ async function ask(query, listening = null) {
     const since = performance.now();
     const heard = listening && await listening.finish(signal);
     if (signal.aborted) return;
-    if (heard) showFinal(heard, query, performance.now() - since);
+    if (heard) showFinal(heard, listening.take, performance.now() - since);
     else await search(query, signal);
   } catch (error) {
     if (!signal.aborted) refuse(error);
@@ -117,12 +118,15 @@ function showLive(heard, query) {
   if (heard.keywords) showAnswer("keywords", { ...heard.keywords, collection: { name: "keywords" } }, null);
 }
 
-/** @param {import("./live.js").Heard} heard @param {number} ms since the last sound */
-function showFinal(heard, query, ms) {
+/** @param {import("./live.js").Heard} heard @param {import("./take.js").Take} take @param {number} ms since its end */
+function showFinal(heard, take, ms) {
   showBusy(false);
-  showLive(heard, query);
+  // What is asked about it later is asked with what the service listened to.
+  const { start, end } = heard.speech;
+  showLive(heard, fromSpeech(take.toBlob(start - AROUND_SPEECH_S, end + AROUND_SPEECH_S)));
   if (heard.keywords?.slots?.length) showHeard(heard.keywords.slots, heard.seconds, askedView.player, searchText);
-  showTimings(heard.timings_ms ?? {}, ms);
+  // Most of the work was done while there was still something to record.
+  showTimings({}, ms);
   tellFound(heard.searches.images?.[0], ms, false);
 }
 
