@@ -30,6 +30,6 @@ def needed_scope(method: str, path: str) -> Scope | None:
         return "search"
     if path.startswith("/collections/"):
         return "write"
-    if method == "POST" and (path.startswith(("/search/", "/explain/")) or path in {"/keywords", "/embed", "/embeddings"}):
+    if method == "POST" and (path.startswith(ASKING_BELOW) or path in ASKING_PATHS):
         return "search"
     return "admin"
