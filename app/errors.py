@@ -201,6 +201,7 @@ FRAMEWORK: Mapping[int, ProblemKind] = {
     400: PROBLEMS[Malformed],
     404: ProblemKind(404, "not_found", "There is nothing at this path"),
     405: ProblemKind(405, "method_not_allowed", "This path does not take this method"),
+    426: ProblemKind(426, "upgrade_required", "This path is a WebSocket"),
     416: ProblemKind(416, "range_not_satisfiable", "The file has no such range"),
 }
 

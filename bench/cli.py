@@ -41,9 +41,7 @@ def machine() -> None:
 @benchmarks.command()
 def stream(
     recordings: Annotated[Path, typer.Argument(help="Folder with words.csv: recordings of people, one word each.")],
-    url: Annotated[
-        str | None, typer.Option(help="A running service with the default collections.")
-    ] = None,
+    url: Annotated[str | None, typer.Option(help="A running service with the default collections.")] = None,
     model: Annotated[str, typer.Option(help="Whose encoder is measured: a shipped model, or a folder.")] = "nano",
     count: Annotated[int, typer.Option(min=1, help="Words.")] = 60,
     rounds: Rounds = 7,

@@ -105,6 +105,9 @@ class RangeNotSatisfiable(InvalidRequest): ...
 class MethodNotAllowed(InvalidRequest): ...
 
 
+class UpgradeRequired(InvalidRequest): ...
+
+
 class InvalidParameter(InvalidRequest): ...
 
 
@@ -211,6 +214,7 @@ BY_CODE: Mapping[str, type[Refusal]] = {
     "unsupported_media": UnsupportedMedia,
     "range_not_satisfiable": RangeNotSatisfiable,
     "method_not_allowed": MethodNotAllowed,
+    "upgrade_required": UpgradeRequired,
     "invalid_parameter": InvalidParameter,
     "branch_not_found": BranchNotFound,
     "key_reused": KeyReused,

@@ -33,7 +33,7 @@ def test_the_paths(client: TestClient) -> None:
     document: dict[str, Any] = client.get("/openapi.json").json()
     served = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
 
-    assert {row[0] for row in rows("Paths")} == served | {"GET /", "GET /docs", "GET /openapi.json"}
+    assert {row[0] for row in rows("Paths")} == served | {"GET /", "GET /docs", "GET /openapi.json", "WS /stream"}
 
 
 def test_the_errors() -> None:

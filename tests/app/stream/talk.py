@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+import re
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from fastapi.testclient import TestClient
 from starlette.types import ASGIApp, Message
 
 from tests.fake_encoder import tone
 
 RATE = 16_000
+QUICK_S = 0.01
+"""Between two answers, in tests."""
 
 
 def pcm(word: str = "dog", seconds: float = 0.6, silence: float = 0.0) -> bytes:
@@ -103,3 +108,32 @@ async def talk(app: ASGIApp, messages: Iterable[str | bytes]) -> Talk:
     one.say(*messages)
     await one.run(app)
     return one
+
+
+def said(client: TestClient, *messages: str | bytes) -> Talk:
+    """The whole of a stream on which all of that is said at once."""
+    assert client.portal
+    return client.portal.call(talk, client.app, messages)
+
+
+def problem(one: Talk, status: int, code: str, close_code: int) -> dict[str, Any]:
+    """The last thing that was heard is this problem; returns it."""
+    last = one.heard[-1]
+    assert (last["type"], last["status"], last["code"], one.code) == ("problem", status, code, close_code)
+    assert last["title"]
+    assert last["detail"]
+    assert last["request_id"]
+    return last
+
+
+def gauge(client: TestClient, name: str) -> float:
+    found = re.search(rf"^{name} (\S+)$", client.get("/metrics").text, re.MULTILINE)
+    assert found
+    return float(found[1])
+
+
+def wait_for(happened: Callable[[], bool], seconds: float = 5.0) -> None:
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until
+        time.sleep(0.005)
