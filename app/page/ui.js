@@ -12,8 +12,16 @@ export function button(key, act, className = "filled plain") {
   return made;
 }
 
-/** @param {string} key of its words @param {HTMLElement} control @returns {HTMLLabelElement} */
-export const field = (key, control) => make("label", "field", make("span", "", text(key)), control);
+let fields = 0;
+
+/** @param {string} key of its words @param {HTMLElement} control @returns {HTMLDivElement} */
+export function field(key, control) {
+  fields += 1;
+  control.id = `field-${fields}`;
+  const label = make("label", "", text(key));
+  label.htmlFor = control.id;
+  return make("div", "field", label, control);
+}
 
 /** @param {Record<string, string>} choices value -> words @returns {HTMLSelectElement} */
 export function select(choices, value = Object.keys(choices)[0]) {

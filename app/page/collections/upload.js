@@ -3,7 +3,7 @@
 import { patientRequest } from "../api.js";
 import { make } from "../dom.js";
 import { text } from "../text.js";
-import { button } from "../ui.js";
+import { button, field } from "../ui.js";
 
 const MOST_FILES = 8;
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -72,7 +72,7 @@ export class Upload {
       const hint = make("span", "note wide-only", text("upload.drop"));
       this.source.replaceChildren(make("p", "row", choose, hint), this.input);
     } else if (!this.lines.isConnected) {
-      const words = make("label", "field", make("span", "", text("upload.lines")), this.lines);
+      const words = field("upload.lines", this.lines);
       const add = button("upload.add", () => this.#addLines(), "filled");
       this.source.replaceChildren(words, make("div", "actions", add));
     }
