@@ -214,7 +214,10 @@ export const TEXTS = {
   "items.title": "Items",
   "items.more": "Show more",
   "items.shown": "{count} of {all}, by their ids",
-  "items.found": { one: "{count} item, the nearest first", other: "{count} items, the nearest first" },
+  "items.found": {
+    one: "{count} item is shown, the nearest first",
+    other: "{count} items are shown, the nearest first",
+  },
   "items.delete": "Delete {name}",
   "items.delete.sure": "Delete {name}?",
   "items.deleted": "{name} is deleted.",

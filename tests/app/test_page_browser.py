@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,8 +27,6 @@ WINDOWS = (390, 820, 1440, 2560)
 """Pixels from a phone to a wide screen."""
 # Bytes that only claim to be sound.
 HOSTILE = b"RIFF\xff\xff\xff\xffWAVEfmt <script>document.title='owned'</script>" * 50
-SCREENSHOT = "SPEECHCLIP_SCREENSHOT"
-"""Names a file in which to keep a picture of the page, such as docs/page.png."""
 
 ANSWER_MS = 20_000
 SECONDS = re.compile(r"\d\.\d s")
@@ -108,7 +105,6 @@ def test_a_spoken_word_finds_its_picture(voice: str, visit: Visit, request: pyte
     assert_found(page, SPOKEN)  # nobody presses again: the recording ends after the word
     expect(page.locator("#keywords li")).not_to_have_count(0)
     expect(page.locator("#captions li")).not_to_have_count(0)
-    photograph(page)
 
 
 def test_the_query_can_be_heard_again_and_the_time_it_took_is_told(synthetic: Browser, visit: Visit) -> None:
@@ -341,10 +337,3 @@ def assert_found(page: Page, word: str) -> None:
 def names(page: Page) -> list[str]:
     """What the pictures show, the nearest first."""
     return page.locator("#images .name").all_inner_texts()
-
-
-def photograph(page: Page) -> None:
-    if path := os.environ.get(SCREENSHOT):
-        page.wait_for_load_state("networkidle")
-        page.mouse.move(0, 0)
-        page.screenshot(path=path)

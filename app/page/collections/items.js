@@ -16,6 +16,8 @@ const PAGE = 60;
 export class Items {
   #controller = new AbortController();
   #cursor = null;
+  /** @type {Wanted | null} */
+  #wanted = null;
   kind = "images";
   /** Fields that were met in items, for the filter to offer. @type {Set<string>} */
   fields = new Set(["id", "caption", "uri"]);
@@ -30,7 +32,7 @@ export class Items {
     this.title = make("h2", "", text("items.title"));
     this.title.tabIndex = -1;
     this.list = make("ul", "grid items");
-    this.more = button("items.more", () => this.problem.guard(() => this.#page()));
+    this.more = button("items.more", () => this.problem.guard(() => this.#next(false)));
     this.more.hidden = true;
     this.element = make("section", "", this.title, this.problem.element, this.status, this.list, this.more);
   }
@@ -40,37 +42,43 @@ export class Items {
     this.#controller.abort();
     this.#controller = new AbortController();
     this.#cursor = null;
-    return this.problem.guard(() => (wanted ? this.#search(wanted) : this.#page(true)));
+    this.#wanted = wanted;
+    return this.problem.guard(() => this.#next(true));
   }
 
   close() {
     this.#controller.abort();
   }
 
-  async #page(first = false) {
+  #next(first) {
+    return this.#wanted ? this.#search(this.#wanted, first ? 0 : this.list.children.length) : this.#page(first);
+  }
+
+  async #page(first) {
     const { signal } = this.#controller;
-    const cursor = first || this.#cursor === null ? "" : `&cursor=${encodeURIComponent(this.#cursor)}`;
+    const cursor = first ? "" : `&cursor=${encodeURIComponent(this.#cursor)}`;
     const path = `collections/${encodeURIComponent(this.name)}/items?limit=${PAGE}${cursor}`;
     const page = await request(path, { signal });
     if (signal.aborted) return;
     this.#cursor = page.cursor;
-    this.#fill(page.items, !cursor);
+    this.#fill(page.items, first);
     this.more.hidden = page.cursor === null;
     const count = this.list.children.length;
     this.status.textContent = text("items.shown", { count, all: page.collection.count });
   }
 
   /** Without words the order is that of likeness to the first item, as a search has to be for something. */
-  async #search({ text: words, filter }) {
+  async #search({ text: words, filter }, offset) {
     const { signal } = this.#controller;
     const query = words ? { text: words } : await this.#anyItem(signal);
-    const body = JSON.stringify({ ...query, top_k: PAGE, ...(filter ? { filter } : {}) });
+    const body = JSON.stringify({ ...query, top_k: PAGE, offset, ...(filter ? { filter } : {}) });
     const headers = { "Content-Type": "application/json" };
     const path = `search/${encodeURIComponent(this.name)}`;
     const answer = query && await request(path, { method: "POST", headers, body, signal });
     if (signal.aborted) return;
-    this.#fill(answer?.results ?? [], true);
-    this.more.hidden = true;
+    const results = answer?.results ?? [];
+    this.#fill(results, !offset);
+    this.more.hidden = results.length < PAGE;
     this.status.textContent = text("items.found", { count: this.list.children.length });
   }
 

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.slow
 VIEWS = {"Search": "Say what you are looking for", "Collections": "Collections", "Model": "Model", "Status": "Status"}
 KEYED = """
     [...document.querySelectorAll('*')].filter((element) => (
-        !element.matches('[data-text], noscript *, script, style, title') && [...element.childNodes].some(
-            (node) => node.nodeType === Node.TEXT_NODE && /[a-z]/i.test(node.data)))).map((element) => element.outerHTML)
+        !element.matches('[data-text], noscript, noscript *, script, style, title') && [...element.childNodes].some(
+            (node) => node.nodeType === Node.TEXT_NODE && /[a-z]/i.test(node.data)))).map((one) => one.outerHTML)
 """
 
 
