@@ -12,13 +12,13 @@ from pydantic.json_schema import models_json_schema
 from app.errors import FRAMEWORK, INTERNAL, MEDIA_TYPE, PROBLEMS, ProblemKind
 from app.items import MediaItem, NewItem, NewItems
 from app.openai import EmbeddingsRequest
-from app.requests import EmbedQuery, KeywordQuery, MediaQuery, SearchQuery
+from app.requests import EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, SearchQuery
 from app.schemas import Problem
 
 REF = "#/components/schemas/{model}"
 PROBLEM_REF = {"$ref": REF.format(model=Problem.__name__)}
 BINARY = {"type": "string", "format": "binary"}
-SHAPES = (EmbeddingsRequest, NewItem, NewItems, SearchQuery, KeywordQuery, EmbedQuery, Problem)
+SHAPES = (EmbeddingsRequest, NewItem, NewItems, SearchQuery, KeywordQuery, EmbedQuery, ExplainQuery, Problem)
 
 QUERY_PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 429, 500, 501, 503, 504)
 

@@ -237,3 +237,7 @@ class KeywordQuery(NearestQuery):
 
 class EmbedQuery(MediaQuery):
     """What `/embed` takes."""
+
+
+class ExplainQuery(AnyQuery):
+    """What `/explain` takes."""

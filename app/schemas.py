@@ -91,6 +91,31 @@ class SearchResponse(_Response):
     request_id: str
 
 
+class PicturePart(_Response):
+    """In shares of the picture's width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class ExplainResponse(_Response):
+    """Which part of a picture makes it an answer to a query."""
+
+    score: float = Field(description="Cosine in [-1, 1] of the query and the part that the model looks at.")
+    drops: list[list[float]] = Field(
+        description="Rows of cells: how much lower the score is, on average, where something covers the cell and its "
+        "neighbours; below 0 where it is higher then."
+    )
+    part: PicturePart = Field(description="Where the grid lies in the picture: all that the model looks at.")
+    query: QueryInfo
+    model: ModelInfo
+    collection: CollectionInfo
+    timings_ms: Timings
+    request_id: str
+
+
 class Keyword(_Response):
     keyword: str
     score: float = Field(description="Cosine in [-1, 1].")
@@ -168,6 +193,10 @@ class CollectionDetails(_Response):
     count: int | None = None
     dim: int | None = None
     model: str | None = Field(None, description="Fingerprint of the model that made its vectors.")
+    recipe: str | None = Field(None, description="How vectors are found: `Flat` compares each.")
+    recall: float | None = Field(
+        None, description="How much of the 10 nearest is found, as measured when the index was built."
+    )
 
 
 class CollectionsResponse(_Response):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from index.batches import Once, Receipt
 from index.filters import Filter
-from index.manifest import Kind
+from index.manifest import Built, Kind
 from index.ranking import Hit
 from index.records import Record
 from index.snapshot import Snapshot
@@ -49,6 +49,14 @@ class Collection(Protocol):
     @property
     def count(self) -> int:
         """How many records there are. Never waits either."""
+
+    @property
+    def recipe(self) -> str:
+        """How vectors are found: the name of a recipe, or Milvus' of a type of index."""
+
+    @property
+    def built(self) -> Built | None:
+        """What was measured when its index was built; None where there was nothing to measure."""
 
     def require(self, fingerprint: str) -> None: ...
 

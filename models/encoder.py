@@ -16,6 +16,7 @@ from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
 from models.config import Branch, ModelConfig
 from models.folder import ModelFolder, find_model
 from models.keywords import KeywordSlot
+from models.shelf import read_card
 from models.slots import SlotReader
 from models.speechclip import SpeechClip
 
@@ -39,11 +40,13 @@ class Encoder(Protocol):
     """What the service needs of a model. One thread at a time may call it.
 
     name: for people; fingerprint: equal only where all embeddings are; dim: E;
-    branches: what `branch=` may be, first the one that is used where none is asked for.
+    branches: what `branch=` may be, first the one that is used where none is asked for;
+    card: what is known of it, in Markdown, or nothing.
     """
 
     name: str
     fingerprint: str
+    card: str
     dim: int
     branches: Sequence[Branch]
 
@@ -91,6 +94,7 @@ class SpeechClipEncoder:
         self.config = config
         self.name, self.fingerprint, self.dim = config.name, folder.fingerprint, config.embedding_size
         self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
+        self.card = read_card(folder.path)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
         self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)

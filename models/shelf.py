@@ -66,6 +66,11 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+def read_card(path: Path) -> str:
+    """The model card of a model folder, in Markdown; empty where it has none."""
+    return (path / CARD).read_text("utf-8", errors="replace") if isfile(path / CARD) else ""
+
+
 def shipped_names() -> list[str]:
     return sorted(config.parent.name for config in SHIPPED.glob(f"*/{CONFIG}"))
 
@@ -87,8 +92,7 @@ def pulled(models: Path) -> Iterator[Shelved]:
 def _shelved(name: str, path: Path) -> Shelved:
     size = sum(file.stat().st_size for file in path.iterdir() if file.is_file())
     complete = all(isfile(path / file) for file in FILES)
-    card = (path / CARD).read_text("utf-8", errors="replace") if isfile(path / CARD) else ""
-    return Shelved(name, path, size, _config(path) if complete else None, card)
+    return Shelved(name, path, size, _config(path) if complete else None, read_card(path))
 
 
 def _config(path: Path) -> ModelConfig | None:

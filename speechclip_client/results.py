@@ -157,7 +157,8 @@ class Embedding(_Answer):
 class Collection(_Answer):
     """A collection, or in `detail` why it cannot be used; then what follows it is None.
 
-    model: fingerprint of the model that made its vectors.
+    model: fingerprint of the model that made its vectors. recipe: how vectors are found, `Flat` compares each;
+    recall: how much of the 10 nearest is found, None where it was not measured.
     """
 
     name: str
@@ -168,6 +169,8 @@ class Collection(_Answer):
     count: int | None = None
     dim: int | None = None
     model: str | None = None
+    recipe: str | None = None
+    recall: float | None = None
 
 
 class Collections(_Answer):

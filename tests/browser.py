@@ -43,7 +43,7 @@ MICROPHONE_RATE = 48_000
 LEAD_S, TAIL_S = 0.7, 8.0
 START_S = 180.0
 # What a browser says of itself about every answer that is an error; the page has shown it to the person already.
-REFUSAL = "Failed to load resource: the server responded with a status of "
+REFUSALS = ("Failed to load resource: the server responded with a status of ", "WebSocket connection to ")
 
 
 def find_chromium() -> str:
@@ -77,9 +77,9 @@ def running_service(data: Path) -> Iterator[str]:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """An application of the test's own in a thread of this process; yields its address once it is ready."""
-    port = _free_port()
+    port = port or _free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, **CONNECTIONS))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -144,7 +144,7 @@ class Watch:
         page.on("request", self._asked)
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(REFUSAL):
+        if message.type in ("error", "warning") and not message.text.startswith(REFUSALS):
             self.errors.append(message.text)
 
     def _asked(self, request: Request) -> None:

@@ -44,6 +44,7 @@ class FakeEncoder:
     """Deterministic, of unit length, and observable: `batches` holds the kind and size of every call."""
 
     name = "fake"
+    card = "# fake\n\nKnows *five* words.\n"
     branches: Sequence[Branch] = ("parallel",)
 
     def __init__(self, dim: int = 16) -> None:

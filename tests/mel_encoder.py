@@ -32,6 +32,7 @@ class MelEncoder:
     """`models.encoder.Encoder` by random projections."""
 
     name = "mel"
+    card = ""
     branches: Sequence[Branch] = ("parallel",)
 
     def __init__(self, dim: int = 24, seed: int = 0) -> None:

@@ -8,6 +8,8 @@ from app.access.keys import Scope
 
 OPEN_PATHS = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/session"})
 OPEN_BELOW = ("/page/", "/docs/")
+ASKING_PATHS = frozenset({"/keywords", "/embed", "/embeddings"})
+ASKING_BELOW = ("/search/", "/explain/")
 ADMIN_PATHS = frozenset({"/metrics", "/restore", "/snapshots"})
 ADMIN_BELOW = ("/snapshots/",)
 ADMIN_ACTION = re.compile(r"/collections/[^/]+/(compact|snapshot|restore)")
@@ -28,6 +30,6 @@ def needed_scope(method: str, path: str) -> Scope | None:
         return "search"
     if path.startswith("/collections/"):
         return "write"
-    if method == "POST" and (path.startswith("/search/") or path in {"/keywords", "/embed", "/embeddings"}):
+    if method == "POST" and (path.startswith(ASKING_BELOW) or path in ASKING_PATHS):
         return "search"
     return "admin"

@@ -1,301 +1,75 @@
-// The page: one query at a time, understood once, and asked of three collections at once.
+// The page: whether the service can answer, which view is shown, and where files go that are dropped.
 
-import { Problem, patientRequest, request } from "./api.js";
-import { byId, make, say } from "./dom.js";
-import { hideHeard, showHeard } from "./heard.js";
-import { fromFile, fromSpeech, fromText, toRequest, vectorRequest } from "./query.js";
+import { Problem, request } from "./api.js";
+import { byId, say } from "./dom.js";
+import { bindFiles } from "./drop.js";
 import { Readiness } from "./readiness.js";
-import { nameOf, showCaptions, showImages, showKeywords, showNote, showTimings } from "./results.js";
-import { SpeakButton } from "./speak.js";
-import { Viewer } from "./viewer.js";
-import { Player } from "./wave.js";
+import { makeSearch } from "./search/search.js";
+import { fillDocument, text } from "./text.js";
+import { Views } from "./views.js";
 
-const TITLE = document.title;
-const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
-const SLOTTED = "cascaded"; // the branch that tells which words were said when
+/**
+ * What the views share. The service's limits and what its model is and can stand here once they are known.
+ * @typedef {object} Shell
+ * @property {Readiness} readiness @property {Views} views
+ * @property {{maxSeconds: number, maxBytes: number, maxItems: number, maxBatchBytes: number}} limits
+ * @property {string[]} branches of the model
+ */
 
-const limits = { maxSeconds: 30, maxBytes: 10 * 1024 * 1024 };
-let hasSlots = false;
-let controller = new AbortController();
-/** @type {import("./query.js").Query | null} */
-let asked = null;
-/** @type {Player | null} */
-let player = null;
-
-const readiness = new Readiness(showReadiness);
-const viewer = new Viewer(searchWithPicture);
-const speak = new SpeakButton({
-  limit: () => limits.maxSeconds,
-  onStart: () => { controller.abort(); showBusy(false); hideProblem(); player?.audio.pause(); },
-  onRecording: (recording) => ask(fromSpeech(recording)),
-  onProblem: (message) => showProblem(message, "", false),
-  onStatus: (text) => say(byId("status"), text),
-});
-
-/** Asks everything about one query; an older one is given up. @param {import("./query.js").Query} query */
-async function ask(query) {
-  controller.abort();
-  controller = new AbortController();
-  const { signal } = controller;
-  asked = query;
-  hideProblem();
-  if (query.blob?.size === 0) return refuse(new Problem("empty"));
-  showQuery(query);
-  if (query.blob?.size > limits.maxBytes) return refuse(new Problem("body_too_large", bytesText(limits.maxBytes)));
-  showBusy(true, "Searching…");
-  try {
-    await search(query, signal);
-  } catch (error) {
-    if (!signal.aborted) refuse(error);
-  }
-}
-
-/** The model hears the query once: the searches go with the vector that it made of it. */
-async function search(query, signal) {
-  const heard = hasSlots && player ? await hear(query, signal) : null;
-  const embedded = heard ?? await patiently("embed", toRequest(query), signal);
-  const request = vectorRequest(embedded.answer.vector);
-  const asked = Object.keys(PANELS).map((panel) => (
-    panel === "keywords" && heard ? Promise.resolve(heard) : askPanel(panel, request, signal)
-  ));
-  const outcomes = await Promise.allSettled(asked);
-  if (signal.aborted) return;
-  showBusy(false);
-  showOutcome(embedded, outcomes);
-}
-
-/** Keywords, words in time and the vector, all at once; null where there are no keywords to search. */
-async function hear(query, signal) {
-  try {
-    const heard = await patiently(`${PANELS.keywords}&include=vector`, toRequest(query), signal);
-    if (!signal.aborted) {
-      showAnswer("keywords", heard.answer);
-      showHeard(heard.answer, player.marks, searchText);
-    }
-    return heard;
-  } catch (error) {
-    if (error.code?.startsWith("collection_") || error.code === "model_mismatch") return null;
-    throw error;
-  }
-}
-
-/** @param {keyof typeof PANELS} panel */
-async function askPanel(panel, request, signal) {
-  const outcome = await patiently(PANELS[panel], request, signal);
-  if (!signal.aborted) showAnswer(panel, outcome.answer);
-  return outcome;
-}
-
-/** @param {string} path @param {RequestInit} options @param {AbortSignal} signal */
-function patiently(path, options, signal) {
-  return patientRequest(path, { ...options, signal }, {
-    onWait: (seconds) => showBusy(true, `The service is busy. Trying again in ${Math.ceil(seconds)} s…`),
-    untilReady: async (waiting) => {
-      showBusy(true, "Your query is kept until the service is ready…");
-      await readiness.untilReady(waiting);
-      showBusy(true, "Searching…");
-    },
-  });
-}
-
-function showAnswer(panel, answer) {
-  document.body.dataset.view = "results";
-  byId("results").hidden = byId("results").inert = false;
-  if (panel === "images") {
-    showImages(answer, (index) => viewer.open(answer, index));
-  } else {
-    (panel === "captions" ? showCaptions : showKeywords)(answer, searchText);
-  }
-}
-
-function showOutcome(embedded, outcomes) {
-  const answered = outcomes.filter((outcome) => outcome.status === "fulfilled").map((outcome) => outcome.value);
-  if (!answered.length) return refuse(outcomes[0].reason);
-  outcomes.forEach((outcome, index) => {
-    if (outcome.status === "rejected") showNote(Object.keys(PANELS)[index], outcome.reason.message);
-  });
-  const { timings, roundTrip } = timeOf(embedded, answered);
-  showTimings(timings, roundTrip);
-  const first = answered[0].answer.results?.[0];
-  const count = byId("images").children.length;
-  const cut = embedded.answer.query.truncated ? " The sound broke off; what arrived was used." : "";
-  const found = first ? `${count} images in ${Math.round(roundTrip)} ms. Nearest: ${nameOf(first)}.` : "Nothing found.";
-  say(byId("status"), found + cut);
-}
-
-/** Of all requests together; the searches run at the same time, so the slowest of them counts. */
-function timeOf(embedded, answered) {
-  const later = answered.filter((one) => one !== embedded).sort((one, other) => other.roundTrip - one.roundTrip);
-  const roundTrip = embedded.roundTrip + (later[0]?.roundTrip ?? 0);
-  const search = (embedded.answer.timings_ms.search ?? 0) + (later[0]?.answer.timings_ms.search ?? 0);
-  return { timings: { ...embedded.answer.timings_ms, search }, roundTrip };
-}
-
-/** No answer at all: older results stay, but out of reach, so that nobody takes them for the answer. */
-function refuse(error) {
-  showBusy(false);
-  byId("results").inert = true;
-  byId("timings").hidden = true;
-  if (error.code === "unreachable") readiness.watch();
-  const { message, detail } = error instanceof Problem ? error : new Problem("page", String(error));
-  showProblem(message, detail, error.code !== "empty");
-}
-
-/** What was asked, to be seen or heard again. */
-function showQuery(query) {
-  player?.close();
-  player = null;
-  hideHeard();
-  byId("query").hidden = false;
-  byId("timings").hidden = true;
-  document.title = query.kind === "speech" ? TITLE : `${query.name} – ${TITLE}`;
-  const content = byId("query-content");
-  if (query.kind === "text") {
-    content.replaceChildren(named("You asked for", query.name));
-  } else if (query.kind === "image") {
-    content.replaceChildren(thumbnail(query.blob), named("A picture", query.name));
-  } else {
-    player = new Player(query.blob, query.name);
-    content.replaceChildren(player.button, make("div", "wave", player.canvas, player.marks), player.label);
-    player.load(query.blob);
-  }
-}
-
-const named = (what, name) => make("p", "query-name", make("small", "", what), make("strong", "", name));
-
-function thumbnail(blob) {
-  const image = make("img");
-  image.alt = "";
-  image.src = URL.createObjectURL(blob);
-  for (const event of ["load", "error"]) image.addEventListener(event, () => URL.revokeObjectURL(image.src));
-  image.addEventListener("error", () => image.remove());
-  return image;
-}
-
-/** @param {boolean} busy @param {string} text */
-function showBusy(busy, text = "") {
-  byId("results").setAttribute("aria-busy", String(busy));
-  byId("status").toggleAttribute("data-busy", busy);
-  say(byId("status"), text);
-}
-
-function showProblem(message, detail, canRetry) {
-  say(byId("problem-title"), message);
-  say(byId("problem-detail"), detail);
-  byId("again").hidden = !canRetry;
-  byId("problem").hidden = false;
-}
-
-function hideProblem() {
-  byId("problem").hidden = true;
-}
-
-const STATES = {
-  starting: "Getting ready",
-  ready: "Ready",
-  failed: "Not started",
-  draining: "Stopping",
-  unreachable: "Not reachable",
+/** @type {Shell} */
+const shell = {
+  readiness: new Readiness(showReadiness),
+  views: new Views({
+    search: async () => makeSearch(shell),
+    collections: async () => (await import("./collections/collections.js")).makeCollections(shell),
+    model: async () => (await import("./model.js")).makeModel(shell),
+    status: async () => (await import("./status/status.js")).makeStatus(shell),
+  }),
+  limits: { maxSeconds: 30, maxBytes: 10 * 1024 * 1024, maxItems: 256, maxBatchBytes: 64 * 1024 * 1024 },
+  branches: [],
 };
 
 /** @param {import("./readiness.js").State} state */
 function showReadiness(state, detail, progress) {
   byId("service").dataset.state = state;
-  say(byId("service-text"), STATES[state]);
+  say(byId("service-text"), text(`state.${state}`));
   byId("starting").hidden = state !== "starting" && state !== "failed";
   byId("starting-progress").hidden = state === "failed";
-  say(byId("starting-text"), detail || "Getting ready…");
+  say(byId("starting-text"), detail || text("state.progress"));
   if (progress === null) byId("starting-progress").removeAttribute("value");
   else byId("starting-progress").value = progress;
-  if (state === "ready") learnLimits();
+  if (state === "ready") learn();
 }
 
 /** The service's own limits, and what its model is and can; without them the usual ones stand. */
-async function learnLimits() {
+async function learn() {
   try {
-    const info = await request("info");
-    limits.maxSeconds = info.limits?.max_seconds ?? limits.maxSeconds;
-    limits.maxBytes = info.limits?.max_body_bytes ?? limits.maxBytes;
-    hasSlots = info.model?.branches?.includes(SLOTTED) ?? false;
-    say(byId("service-text"), info.model ? `Ready · ${info.model.name}` : "Ready");
+    const { limits, model } = await request("info");
+    shell.limits = {
+      maxSeconds: limits.max_seconds,
+      maxBytes: limits.max_body_bytes,
+      maxItems: limits.max_items,
+      maxBatchBytes: limits.max_batch_bytes,
+    };
+    shell.branches = model?.branches ?? [];
+    say(byId("service-text"), model ? text("state.ready.model", { model: model.name }) : text("state.ready"));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }
 }
 
-const bytesText = (bytes) => `At most ${(bytes / 1024 / 1024).toFixed(0)} MB.`;
-
-function searchText(text) {
-  byId("text").value = text;
-  ask(fromText(text));
-}
-
-async function searchWithPicture(url, name) {
-  try {
-    const response = await fetch(url);
-    ask(fromFile(await response.blob(), name));
-  } catch {
-    refuse(new Problem("unreachable"));
+/** A link of the page's own goes to its place without changing the address, which says what is shown. */
+function bindSkipping() {
+  for (const link of document.querySelectorAll("a.skip")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      byId(link.hash.slice(1)).focus();
+    });
   }
 }
 
-function searchFile(files) {
-  speak.cancel();
-  if (files.length) ask(fromFile(files[0], files[0].name));
-}
-
-function bindControls() {
-  byId("form").addEventListener("submit", (event) => {
-    event.preventDefault();
-    const text = byId("text").value.trim();
-    if (text) searchText(text);
-    else byId("text").focus();
-  });
-  byId("examples").addEventListener("click", (event) => {
-    const chip = event.target.closest("button");
-    if (chip) searchText(chip.textContent);
-  });
-  byId("choose").addEventListener("click", () => byId("file").click());
-  byId("file").addEventListener("change", () => {
-    searchFile([...byId("file").files]);
-    byId("file").value = "";
-  });
-  byId("again").addEventListener("click", () => ask(asked));
-  byId("dismiss").addEventListener("click", hideProblem);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !document.querySelector("dialog[open]")) giveUp();
-  });
-}
-
-function giveUp() {
-  const recording = speak.cancel();
-  const searching = byId("status").hasAttribute("data-busy");
-  controller.abort();
-  if (recording || searching) showBusy(false, "Cancelled");
-}
-
-function bindDropping() {
-  const dragging = (on) => document.body.toggleAttribute("data-dragging", on);
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  document.addEventListener("dragover", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    dragging(true);
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) dragging(false);
-  });
-  document.addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    dragging(false);
-    searchFile([...event.dataTransfer.files]);
-  });
-  document.addEventListener("paste", (event) => {
-    if (event.clipboardData?.files.length) searchFile([...event.clipboardData.files]);
-  });
-}
-
-bindControls();
-bindDropping();
-readiness.watch();
+fillDocument();
+bindSkipping();
+bindFiles(shell.views);
+shell.views.start();
+shell.readiness.watch();

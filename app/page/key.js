@@ -1,6 +1,7 @@
 // The key of a service that asks for one: handed in once, kept by the browser where no script can read it.
 
 import { byId, say } from "./dom.js";
+import { text } from "./text.js";
 
 /** @type {Promise<boolean> | null} */
 let asking = null;
@@ -20,7 +21,7 @@ async function ask() {
     const send = async (event) => {
       event.preventDefault();
       if (await isRight(byId("key-text").value.trim())) dialog.close("right");
-      else say(byId("key-problem"), "The service does not know this key.");
+      else say(byId("key-problem"), text("key.wrong"));
     };
     form.addEventListener("submit", send);
     dialog.addEventListener("close", () => {

@@ -20,6 +20,8 @@ from index.errors import CollectionError, InvalidName
 
 MEDIA_CACHE = "private, max-age=3600"
 
+EXACT = "FLAT"  # every vector is compared; so called here and by Milvus
+
 router = APIRouter(tags=["collections"])
 
 
@@ -128,7 +130,15 @@ def describe(collection: Collection) -> CollectionDetails:
         count=collection.count,
         dim=collection.dim,
         model=collection.fingerprint,
+        recipe=collection.recipe,
+        recall=_recall(collection),
     )
+
+
+def _recall(collection: Collection) -> float | None:
+    if collection.built is not None:
+        return collection.built.recall
+    return 1.0 if collection.recipe.upper() == EXACT else None
 
 
 def opening(name: str, error: CollectionBusy) -> CollectionDetails:

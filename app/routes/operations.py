@@ -14,6 +14,8 @@ from app.schemas import Alive, FullModelInfo, InfoResponse, Limits, Ready
 from app.state import Loaded, State, state_of
 from app.version import DISTRIBUTION, service_version
 
+MARKDOWN = "text/markdown; charset=utf-8"
+
 router = APIRouter(tags=["operations"])
 
 
@@ -46,6 +48,21 @@ async def info(request: Request) -> InfoResponse:
         collections=describe_all(loaded) if loaded else [],
         limits=_limits(state),
     )
+
+
+@router.get(
+    "/model/card",
+    summary="Get the model card",
+    response_class=Response,
+    responses={
+        200: {"description": "Markdown; empty where the model has no card.", "content": {"text/markdown": {}}},
+        **problem_responses((503,)),
+    },
+)
+async def model_card(request: Request) -> Response:
+    """What the model was made of, how well it does and where it fails, as its makers have written it."""
+    card = state_of(request).loaded().engine.encoder.card
+    return Response(card, headers={"Content-Type": MARKDOWN})
 
 
 @router.get(

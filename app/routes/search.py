@@ -1,8 +1,9 @@
-"""`/search/...`, `/keywords` and `/embed`: one query in, the nearest records or a vector out."""
+"""`/search/...`, `/keywords`, `/embed` and `/explain`: one query in, the nearest records, a vector or a reason out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated, TypeVar
 
@@ -10,19 +11,22 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
 from app.combining import find_combined
-from app.embedding import Embedded, embed
-from app.keywords import spoken_keywords
+from app.embedding import Embedded, embed, find_vector
+from app.explaining import explain
+from app.keywords import SCORE_DIGITS, spoken_keywords
 from app.nearest import Page, keyword_of, page_of, result_of, vectors_of
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
 from app.patience import while_wanted
 from app.queries import read_query
-from app.requests import KEYWORDS, EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
+from app.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
     CollectionInfo,
     EmbedResponse,
     EmbedTimings,
+    ExplainResponse,
     KeywordsResponse,
     ModelInfo,
+    PicturePart,
     SearchResponse,
     SpokenKeywords,
     Timings,
@@ -112,6 +116,23 @@ async def embed_query(request: Request) -> Response:
     return await _answer(request, EmbedQuery, _embed)
 
 
+@router.post(
+    "/explain/{collection}/{id:path}",
+    summary="Show why a picture was found",
+    response_model=ExplainResponse,
+    responses=problem_responses(QUERY_PROBLEMS),
+    openapi_extra=query_request(ExplainQuery),
+)
+async def explain_picture(
+    request: Request,
+    collection: Annotated[str, Path(description="Its name.")],
+    id: Annotated[str, Path(description="The record's id; it may contain slashes.")],
+) -> Response:
+    """Which part of a record's picture makes it an answer to the query: parts of it are covered, one after the other,
+    and the drop of the score is told for each."""
+    return await _answer(request, ExplainQuery, partial(_explain, collection, id))
+
+
 async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
     embedded, collection, page = await _nearest(name, call, query)
     wanted = page.hits if "vector" in query.include else []
@@ -170,15 +191,37 @@ async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:
     )
 
 
+async def _explain(name: str, id: str, call: _Call, query: ExplainQuery) -> ExplainResponse:
+    collection = await _collection(name, call)
+    embedded = await find_vector(call.state, call.loaded, query, name, call.watch)
+    found = await explain(call.state, call.loaded, collection, id, embedded.vector, call.watch)
+    return ExplainResponse(
+        score=round(found.score, SCORE_DIGITS),
+        drops=found.drops.round(SCORE_DIGITS).tolist(),
+        part=PicturePart.model_validate(asdict(found.part)),
+        query=embedded.info,
+        model=call.model,
+        collection=_describe(collection),
+        timings_ms=Timings.model_validate(call.watch.milliseconds()),
+        request_id=call.request_id,
+    )
+
+
 async def _nearest(
     name: str, call: _Call, query: NearestQuery, *, keywords: bool = False
 ) -> tuple[Embedded, Collection, Page]:
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
-    collection = await call.state.searching.run(call.loaded.catalogue.get, name)
-    collection.require(call.loaded.engine.encoder.fingerprint)
+    collection = await _collection(name, call)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
     look = partial(page_of, collection, embedded.vector, query)
     return embedded, collection, await call.watch.run("search", call.state.searching, look)
+
+
+async def _collection(name: str, call: _Call) -> Collection:
+    """Raises `CollectionNotFound`, and `ModelMismatch` for vectors of another model."""
+    collection = await call.state.searching.run(call.loaded.catalogue.get, name)
+    collection.require(call.loaded.engine.encoder.fingerprint)
+    return collection
 
 
 def _caps(page: Page) -> dict[str, bool]:

@@ -99,6 +99,15 @@ class MilvusCollection:
         """How many records there are. See `Reading` for what others add and delete."""
         return self._state.latest.count
 
+    @property
+    def recipe(self) -> str:
+        """The type of index that the address names; collections keep the one they were made with."""
+        return self._connection.index
+
+    @property
+    def built(self) -> None:
+        """Milvus measures nothing."""
+
     def require(self, fingerprint: str) -> None:
         """Raise `ModelMismatch` unless the vectors were made by this model."""
         self._manifest.require(fingerprint)

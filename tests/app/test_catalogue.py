@@ -39,6 +39,8 @@ def test_collections_are_listed_with_what_they_hold(client: TestClient) -> None:
         "count": len(WORDS),
         "dim": 16,
         "model": FakeEncoder().fingerprint,
+        "recipe": "Flat",
+        "recall": 1.0,
     }
     assert client.get("/collections/images").json() == listed[1]
 
@@ -179,3 +181,18 @@ def test_a_service_says_what_it_is_opening(settings: Settings, encoder: FakeEnco
         while client.get("/collections/later").json()["status"] == "opening":
             time.sleep(0.005)
         assert client.post("/search/later", json={"text": "dog"}).status_code == 200
+
+
+def test_what_was_measured_of_an_index_is_told(settings: Settings, make_client: MakeClient) -> None:
+    store, dim = Store(settings.data / "collections"), FakeEncoder().dim
+    vectors = np.random.default_rng(0).standard_normal((300, dim)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    with store.create("many", "images", dim, FakeEncoder().fingerprint) as collection:
+        collection.add([Record(f"{number:03}") for number in range(300)], vectors)
+        collection.build("SQ8", recall=0.9)
+
+    with make_client() as client:
+        told = client.get("/collections/many").json()
+
+    assert told["recipe"] == "SQ8"
+    assert 0.9 <= told["recall"] <= 1

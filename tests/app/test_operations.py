@@ -46,6 +46,13 @@ def test_info(client: TestClient) -> None:
     assert info["limits"]["max_top_k"] == MAX_TOP_K
 
 
+def test_the_model_card_is_told_as_it_is_written(client: TestClient) -> None:
+    card = client.get("/model/card")
+
+    assert (card.status_code, card.text) == (200, FakeEncoder.card)
+    assert card.headers["content-type"] == "text/markdown; charset=utf-8"
+
+
 def test_every_stage_and_every_refusal_is_counted(make_client: MakeClient) -> None:
     with make_client() as client:
         client.post("/search/images", files={"file": spoken("dog")})

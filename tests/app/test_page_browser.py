@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,8 +27,6 @@ WINDOWS = (390, 820, 1440, 2560)
 """Pixels from a phone to a wide screen."""
 # Bytes that only claim to be sound.
 HOSTILE = b"RIFF\xff\xff\xff\xffWAVEfmt <script>document.title='owned'</script>" * 50
-SCREENSHOT = "SPEECHCLIP_SCREENSHOT"
-"""Names a file in which to keep a picture of the page, such as docs/page.png."""
 
 ANSWER_MS = 20_000
 SECONDS = re.compile(r"\d\.\d s")
@@ -103,10 +100,11 @@ def test_a_spoken_word_finds_its_picture(voice: str, visit: Visit, request: pyte
     page.get_by_role("button", name="Speak").click()
 
     expect(page.locator("#status")).to_contain_text("Listening")
+    expect(page.locator("#images .name").filter(has_text=SPOKEN).first).to_be_visible(timeout=ANSWER_MS)
+    assert page.locator(".voice").get_attribute("data-phase") == "recording"  # it is shown before the end
     assert_found(page, SPOKEN)  # nobody presses again: the recording ends after the word
     expect(page.locator("#keywords li")).not_to_have_count(0)
     expect(page.locator("#captions li")).not_to_have_count(0)
-    photograph(page)
 
 
 def test_the_query_can_be_heard_again_and_the_time_it_took_is_told(synthetic: Browser, visit: Visit) -> None:
@@ -118,8 +116,7 @@ def test_the_query_can_be_heard_again_and_the_time_it_took_is_told(synthetic: Br
 
     expect(page.get_by_role("button", name="Pause: What you said")).to_be_visible()
     expect(page.locator("#query .seconds")).to_have_text(SECONDS)
-    for stage in ("decode", "encode", "search", "network", "ms"):
-        expect(page.locator("#timings-text")).to_contain_text(stage)
+    expect(page.locator("#timings-text")).to_contain_text("ms")
 
 
 def test_the_model_hears_a_query_once(browser: Browser, visit: Visit, tmp_path: Path) -> None:
@@ -185,7 +182,7 @@ def test_a_chosen_and_a_dropped_sound_are_searched_with(browser: Browser, visit:
     assert names(page) == chosen
 
 
-def test_a_picture_is_viewed_large_and_searched_with(browser: Browser, visit: Visit) -> None:
+def test_a_picture_is_viewed_large_and_more_like_it_are_found(browser: Browser, visit: Visit) -> None:
     page = visit(browser)
     page.get_by_role("button", name=WORD, exact=True).click()
     assert_answered(page)
@@ -195,10 +192,10 @@ def test_a_picture_is_viewed_large_and_searched_with(browser: Browser, visit: Vi
     expect(page.get_by_role("dialog", name=first)).to_be_visible()
     page.keyboard.press("ArrowRight")
     expect(page.get_by_role("dialog").get_by_role("heading")).to_have_text(second)
-    page.get_by_role("button", name="Search with this picture").click()
+    page.get_by_role("button", name="More like this").click()
 
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.locator("#query")).to_contain_text("A picture")
+    expect(page.locator("#query")).to_contain_text("More like")
     assert_answered(page)
     assert names(page)[0] == second  # nothing is nearer to a picture than itself
 
@@ -254,7 +251,7 @@ def test_the_keyboard_alone_is_enough(synthetic: Browser, visit: Visit) -> None:
     speak_by_keyboard(page)
     assert_answered(page)
 
-    for _ in range(3):
+    for _ in range(7):
         page.keyboard.press("Shift+Tab")
     expect(page.get_by_role("link", name="Skip to the results")).to_be_focused()
     page.keyboard.press("Enter")
@@ -340,10 +337,3 @@ def assert_found(page: Page, word: str) -> None:
 def names(page: Page) -> list[str]:
     """What the pictures show, the nearest first."""
     return page.locator("#images .name").all_inner_texts()
-
-
-def photograph(page: Page) -> None:
-    if path := os.environ.get(SCREENSHOT):
-        page.wait_for_load_state("networkidle")
-        page.mouse.move(0, 0)
-        page.screenshot(path=path)

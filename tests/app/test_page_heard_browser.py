@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
 
 from app.main import create_app
 from app.settings import Settings
@@ -59,6 +59,11 @@ def ask(page: Page, content: bytes, kind: str = "audio/wav") -> None:
     expect(page.locator("#status")).to_contain_text(" ms. Nearest: ")
 
 
+def chips(page: Page) -> Locator:
+    """The words; beside each is a button that plays it."""
+    return page.get_by_role("list", name=LIST).locator("button:not(.play)")
+
+
 def places(page: Page) -> list[tuple[float, float]]:
     """Where the marks begin and end, from 0 to 1 along the sound."""
     found: list[list[float]] = page.evaluate(
@@ -76,8 +81,7 @@ def places(page: Page) -> list[tuple[float, float]]:
 def test_words_are_shown_once_each_with_their_time_in_order(page: Page) -> None:
     ask(page, said("rocket", "guitar", "rocket", "cat"))
 
-    heard = page.get_by_role("list", name=LIST).get_by_role("button")
-    texts = [re.sub(r"\s+", " ", text) for text in heard.all_inner_texts()]
+    texts = [re.sub(r"\s+", " ", text) for text in chips(page).all_inner_texts()]
     assert sorted(text.split()[0] for text in texts) == ["cat", "guitar", "rocket"]
     times = {text.split(maxsplit=1)[0]: text.split(maxsplit=1)[1] for text in texts}
     assert times["guitar"] == "0.5–1.0 s"
@@ -92,7 +96,7 @@ def test_marks_lie_under_the_sound_where_the_words_were_said(page: Page) -> None
     ask(page, said("dog", "guitar"))
 
     assert places(page) == [(0.0, 0.5), (0.5, 1.0)]
-    page.get_by_role("list", name=LIST).get_by_role("button").last.focus()
+    chips(page).last.focus()
     assert page.locator(".marks i").evaluate_all("all => all.map((mark) => mark.className)") == ["", "shown"]
 
 
@@ -110,7 +114,7 @@ def test_the_model_hears_a_query_once(page: Page) -> None:
 def test_a_word_searches_on_and_its_time_is_gone_with_the_sound(page: Page) -> None:
     ask(page, said("dog", "guitar"))
 
-    page.get_by_role("list", name=LIST).get_by_role("button", name="guitar").click()
+    chips(page).filter(has_text="guitar").click()
 
     expect(page.locator("#query-content strong")).to_have_text("guitar")
     expect(page.get_by_role("list", name=LIST)).to_be_hidden()
@@ -132,3 +136,40 @@ def test_without_keywords_to_search_the_rest_is_found(page: Page) -> None:
 
     expect(page.locator(".panel.keywords .note")).to_contain_text("damaged")
     expect(page.locator("#images .name").first).to_have_text("dog")
+
+
+def test_a_word_points_at_its_place_and_at_the_nearest_picture(page: Page) -> None:
+    ask(page, said("dog", "guitar"))
+
+    chips(page).filter(has_text="guitar").hover()
+
+    expect(page.locator(".marks i.shown")).to_have_count(1)
+    expect(page.locator("#images .near .name")).to_have_text("guitar")
+    page.mouse.move(0, 0)
+    expect(page.locator("#images .near")).to_have_count(0)
+    expect(page.locator(".marks i.shown")).to_have_count(0)
+
+
+def test_a_word_is_played_alone(page: Page) -> None:
+    ask(page, said("dog", "guitar", "cat", "apple"))
+    page.evaluate(
+        """() => {
+            window.heard = [];
+            const play = HTMLMediaElement.prototype.play;
+            HTMLMediaElement.prototype.play = function () {
+                const began = this.currentTime;
+                this.addEventListener("pause", () => {
+                    heard.push([began, this.currentTime]);
+                    document.body.dataset.heard = heard.length;
+                }, { once: true });
+                return play.call(this);
+            };
+        }"""
+    )
+
+    page.get_by_role("button", name="Play: guitar").click()
+
+    expect(page.locator("body")).to_have_attribute("data-heard", "1")
+    began, ended = page.evaluate("heard[0]")
+    assert began == pytest.approx(0.5, abs=0.05)
+    assert ended == pytest.approx(1.0, abs=0.3)

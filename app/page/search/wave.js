@@ -1,5 +1,7 @@
 // Sound drawn as bars: the level while someone speaks, and a recording that can be played again.
 
+import { text } from "../text.js";
+
 const BAR = 3;
 const GAP = 2;
 
@@ -51,7 +53,9 @@ export class Player {
     this.samples = null;
     this.peaks = [];
     this.seconds = 0;
-    this.audio.addEventListener("timeupdate", () => this.draw());
+    this.until = Infinity;
+    this.audio.addEventListener("timeupdate", () => this.#played());
+    this.audio.addEventListener("pause", () => { this.until = Infinity; });
     this.audio.addEventListener("play", () => this.#follow());
   }
 
@@ -76,14 +80,28 @@ export class Player {
     this.label.textContent = this.seconds ? `${this.seconds.toFixed(1)} s` : "";
   }
 
+  /** Plays a part alone. @param {number} start @param {number} end both in seconds */
+  playSpan(start, end) {
+    this.audio.pause();
+    this.audio.currentTime = start;
+    // After the pause has been told of, which would forget it.
+    this.audio.addEventListener("play", () => { this.until = end; }, { once: true });
+    this.audio.play().catch(() => {});
+  }
+
   /** Stops and lets go of the recording. */
   close() {
     this.audio.pause();
     URL.revokeObjectURL(this.url);
   }
 
-  #follow() {
+  #played() {
+    if (this.audio.currentTime >= this.until) this.audio.pause();
     this.draw();
+  }
+
+  #follow() {
+    this.#played();
     if (!this.audio.paused) requestAnimationFrame(() => this.#follow());
   }
 }
@@ -93,26 +111,30 @@ const PAUSE = "M7 5h3.6v14H7zM13.4 5H17v14h-3.6z";
 
 /** A round button that plays and pauses. @param {HTMLAudioElement} audio @param {string} name */
 export function playButton(audio, name) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "play";
-  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  icon.setAttribute("viewBox", "0 0 24 24");
-  icon.setAttribute("aria-hidden", "true");
-  const path = icon.appendChild(document.createElementNS(icon.namespaceURI, "path"));
-  button.append(icon);
+  // A pause that comes early rejects playing too; a real failure has its own event.
+  const button = playButtonOf("", () => { if (audio.paused) audio.play().catch(() => {}); else audio.pause(); });
   const show = () => {
-    path.setAttribute("d", audio.paused ? PLAY : PAUSE);
-    button.setAttribute("aria-label", `${audio.paused ? "Play" : "Pause"}: ${name}`);
+    button.querySelector("path").setAttribute("d", audio.paused ? PLAY : PAUSE);
+    button.setAttribute("aria-label", text(audio.paused ? "player.play" : "player.pause", { name }));
   };
   for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, show);
   audio.addEventListener("error", () => { button.hidden = true; });
-  button.addEventListener("click", () => {
-    // A pause that comes early rejects this too; a real failure has its own event.
-    if (audio.paused) audio.play().catch(() => {});
-    else audio.pause();
-  });
   show();
+  return button;
+}
+
+/** One that only plays. @param {string} label @param {() => void} play */
+export function playButtonOf(label, play) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "play";
+  button.setAttribute("aria-label", label);
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  icon.setAttribute("viewBox", "0 0 24 24");
+  icon.setAttribute("aria-hidden", "true");
+  icon.appendChild(document.createElementNS(icon.namespaceURI, "path")).setAttribute("d", PLAY);
+  button.append(icon);
+  button.addEventListener("click", play);
   return button;
 }
 

@@ -1,22 +1,19 @@
 // The round button: press and speak, press again or fall silent to end; or hold it while speaking.
 
-import { byId, say } from "./dom.js";
+import { byId, say } from "../dom.js";
+import { text } from "../text.js";
 import { MicrophoneError, Recorder, obstacle } from "./recorder.js";
 import { Meter } from "./wave.js";
+
+/** @typedef {import("./take.js").Take} Take */
 
 const HOLD_MS = 500;
 const CLICK_AFTER_RELEASE_MS = 400;
 const SHORTEST_S = 0.3;
-// A recorder ends a little late, and the service counts every sample.
-const MARGIN_S = 0.5;
+// A piece more than the service takes would be too long.
+const MARGIN_S = 0.1;
 
-const STATUS = {
-  idle: "",
-  asking: "Allow the microphone, then speak",
-  recording: "Listening. It ends by itself when you fall silent",
-  held: "Listening. Let go when you are done",
-};
-const LABELS = { idle: "Speak", asking: "Cancel", recording: "Stop and search" };
+const LABELS = { idle: "speak.speak", asking: "speak.cancel", recording: "speak.stop" };
 
 export class SpeakButton {
   #phase = "idle";
@@ -25,8 +22,10 @@ export class SpeakButton {
   #holding = false;
 
   /**
-   * @param {{limit: () => number, onStart: () => void, onRecording: (recording: Blob) => void,
-   *   onProblem: (message: string) => void, onStatus: (text: string) => void}} options limit in seconds
+   * @param {{limit: () => number, onStart: () => void, onTake: (take: Take) => void, onPiece: () => void,
+   *   onRecording: (take: Take, lost: boolean) => void, onCancel: () => void, onProblem: (message: string) => void,
+   *   onStatus: (text: string) => void}} options limit in seconds; after onTake, whose recording grows with every
+   *   piece, comes onRecording or onCancel; lost: the microphone went away
    */
   constructor(options) {
     this.options = options;
@@ -36,7 +35,7 @@ export class SpeakButton {
     this.#bindPointer();
     this.#bindKeys();
     window.addEventListener("pagehide", () => this.cancel());
-    if (obstacle()) options.onStatus(`${obstacle()} You can type, or choose a file.`);
+    if (obstacle()) options.onStatus(text("speak.otherwise", { obstacle: obstacle() }));
   }
 
   /** Forgets a recording that is being made. @returns {boolean} whether there was one */
@@ -44,7 +43,13 @@ export class SpeakButton {
     if (this.#phase === "idle") return false;
     this.recorder.cancel();
     this.#enter("idle");
+    this.options.onCancel();
     return true;
+  }
+
+  /** Takes the recording as it is, as a press would. */
+  finish() {
+    if (this.#phase === "recording") this.recorder.stop();
   }
 
   #bindPointer() {
@@ -77,7 +82,7 @@ export class SpeakButton {
 
   /** Space anywhere but in another control, Enter on the button itself. */
   #isSpeakKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (event.ctrlKey || event.metaKey || event.altKey || this.button.closest("[hidden]")) return false;
     if (event.target === this.button) return event.key === " " || event.key === "Enter";
     return event.key === " " && !event.target.closest?.("button, a, input, select, textarea, summary, dialog, audio");
   }
@@ -93,7 +98,7 @@ export class SpeakButton {
     const held = this.#holding && this.#releasedAt - this.#pressedAt > HOLD_MS;
     this.#holding = false;
     if (held && this.#phase === "recording") this.recorder.stop();
-    else if (this.#phase === "recording") this.options.onStatus(STATUS.recording);
+    else if (this.#phase === "recording") this.options.onStatus(text("speak.recording"));
   }
 
   #toggle() {
@@ -107,11 +112,14 @@ export class SpeakButton {
     this.#enter("asking");
     const recorder = new Recorder({
       limit: this.options.limit() - MARGIN_S,
-      onTick: (level, seconds) => this.#tick(level, seconds),
+      onStart: this.options.onTake,
+      onPiece: (level, seconds) => this.#tick(level, seconds),
       onSettled: () => { if (!this.#holding) recorder.stop(); },
-      onEnd: (recording) => {
+      onEnd: (take, lost) => {
         this.#enter("idle");
-        this.options.onRecording(recording);
+        if (take.seconds >= SHORTEST_S) return this.options.onRecording(take, lost);
+        this.options.onCancel();
+        this.options.onProblem(text("microphone.lost.early"));
       },
     });
     this.recorder = recorder;
@@ -122,7 +130,8 @@ export class SpeakButton {
       recorder.cancel();
       if (this.recorder !== recorder || this.#phase === "idle") return;
       this.#enter("idle");
-      this.options.onProblem(error instanceof MicrophoneError ? error.message : `Recording failed: ${error.message}`);
+      const known = error instanceof MicrophoneError;
+      this.options.onProblem(known ? error.message : text("speak.failed", { reason: error.message }));
     }
   }
 
@@ -130,10 +139,11 @@ export class SpeakButton {
     this.#phase = phase;
     this.seconds = 0;
     this.voice.dataset.phase = phase;
-    say(byId("speak-label"), LABELS[phase]);
+    say(byId("speak-label"), text(LABELS[phase]));
     say(byId("elapsed"), "");
     this.meter.clear();
-    this.options.onStatus(STATUS[phase === "recording" && this.#holding ? "held" : phase]);
+    const status = phase === "recording" && this.#holding ? "held" : phase;
+    this.options.onStatus(phase === "idle" ? "" : text(`speak.${status}`));
   }
 
   #tick(level, seconds) {
@@ -141,6 +151,7 @@ export class SpeakButton {
     this.meter.push(level);
     this.button.style.setProperty("--level", level.toFixed(3));
     say(byId("elapsed"), `${clock(seconds)} / ${clock(this.options.limit())}`);
+    this.options.onPiece();
   }
 }
 

@@ -1,0 +1,240 @@
+"""The page while someone speaks: results move in, and nothing that happens to the line or the microphone loses them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, Route, WebSocketRoute, expect, sync_playwright
+
+from app.main import create_app
+from app.settings import Settings
+from tests.browser import Watch, find_chromium, microphone_file, open_browser, serving
+from tests.fake_encoder import FakeEncoder, tone, wav
+
+pytestmark = pytest.mark.slow
+
+WORD = "rocket"
+LONG_S = 3.0
+LIMIT_S = 2.0
+ANSWER_MS = 20_000
+LOSE = "navigator.mediaDevices.lose = () => track.dispatchEvent(new Event('ended'))"
+UNPLUGGABLE = f"""
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (wanted) => {{
+        const stream = await open(wanted);
+        const [track] = stream.getTracks();
+        {LOSE};
+        return stream;
+    }};
+"""
+MISSING = """
+    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("none", "NotFoundError"); };
+"""
+
+Visit = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    find_chromium()
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser into whose microphone the word is "spoken" for a long time."""
+    says = microphone_file(wav(tone(WORD, LONG_S)), tmp_path_factory.mktemp("voice") / "microphone.wav")
+    with open_browser(playwright, says) as browser:
+        yield browser
+
+
+@pytest.fixture
+def address(settings: Settings, encoder: FakeEncoder) -> Iterator[str]:
+    with serving(create_app(settings, encoder)) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """Opens the page, ready to be asked; at the end nothing may have gone wrong in it."""
+    watches: list[Watch] = []
+    with ExitStack() as contexts:
+
+        def visit(address: str, script: str = "", motion: str = "no-preference", watched: bool = True) -> Page:
+            context = browser.new_context(reduced_motion="reduce" if motion == "reduce" else "no-preference")
+            contexts.callback(context.close)
+            page = context.new_page()
+            if script:
+                page.add_init_script(script)
+            if watched:
+                watches.append(Watch(address))
+                watches[-1].attach(page)
+            page.goto(address)
+            expect(page.locator("#service")).to_have_attribute("data-state", "ready")
+            return page
+
+        yield visit
+    assert [error for watch in watches for error in watch.errors] == []
+    assert [url for watch in watches for url in watch.foreign] == []
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_results_move_in_before_the_word_is_over_and_stay_where_they_are(
+    address: str, visit: Visit, motion: str
+) -> None:
+    page = visit(address, motion=motion)
+    posted = posts(page)
+
+    speak(page)
+
+    first = page.locator("#images .name").first
+    expect(first).to_have_text(WORD)
+    assert is_recording(page)
+    page.evaluate("document.querySelector('#images li').sameAsBefore = true")
+    assert_found(page)
+    assert page.evaluate("document.querySelector('#images li').sameAsBefore")
+    expect(page.locator("#keywords .name").first).to_have_text(WORD)
+    expect(page.locator("#captions .name").first).to_have_text(WORD)
+    expect(page.get_by_role("button", name="Play: What you said")).to_be_visible()
+    assert posted == []  # all of it went through the stream
+
+
+def test_a_line_that_is_refused_costs_nothing_but_the_time(address: str, visit: Visit) -> None:
+    page = visit(address)
+    page.route_web_socket("**/stream", lambda socket: socket.close())
+    posted = posts(page)
+
+    speak(page)
+    press(page, after_s=0.8)
+
+    assert_found(page)
+    assert posted[0] == "/embed"
+
+
+def test_an_answer_that_does_not_come_is_asked_for_again(address: str, visit: Visit) -> None:
+    page = visit(address)
+    heard: list[bytes] = []
+    page.route_web_socket("**/stream", lambda socket: say_nothing(socket, heard))
+
+    speak(page)
+    press(page, after_s=0.8)
+
+    assert_found(page)
+    samples = np.frombuffer(b"".join(heard), "<i2")
+    assert 0.4 < len(samples) / 16_000 < 3.0  # it went out as it was spoken
+
+
+def test_a_service_that_is_too_busy_says_so_and_is_asked_again(address: str, visit: Visit) -> None:
+    page = visit(address)
+    problem = {"type": "problem", "status": 429, "code": "overloaded", "title": "", "detail": "", "retry_after": 1}
+    page.route_web_socket("**/stream", lambda socket: refuse(socket, problem))
+    tries: list[str] = []
+    page.route("**/embed", lambda route: refuse_once(route, tries))
+
+    speak(page)
+    expect(page.locator("#status")).to_contain_text("What you say is kept")
+    press(page, after_s=0.8)
+
+    expect(page.locator("#status")).to_contain_text("Trying again in 1 s")
+    assert_found(page)
+    assert len(tries) == 2
+
+
+def test_a_microphone_that_goes_away_leaves_what_was_said(address: str, visit: Visit) -> None:
+    page = visit(address, UNPLUGGABLE)
+    speak(page)
+    expect(page.locator("#images .name").first).to_have_text(WORD)
+
+    page.evaluate("navigator.mediaDevices.lose()")
+
+    expect(page.get_by_role("alert")).to_contain_text("microphone went away")
+    assert_found(page)
+    assert not is_recording(page)
+
+
+def test_no_microphone_is_explained(address: str, visit: Visit) -> None:
+    page = visit(address, MISSING)
+
+    speak(page, heard=False)
+
+    expect(page.get_by_role("alert")).to_contain_text("No microphone was found")
+
+
+def test_a_recording_ends_at_the_limit(settings: Settings, encoder: FakeEncoder, visit: Visit) -> None:
+    with serving(create_app(settings.model_copy(update={"max_seconds": LIMIT_S}), encoder)) as address:
+        page = visit(address)
+        expect(page.locator("#service-text")).to_contain_text("fake")
+
+        speak(page)
+
+        assert_found(page)
+        seconds = float(page.locator("#query .seconds").inner_text().removesuffix(" s"))
+        assert LIMIT_S - 0.3 <= seconds <= LIMIT_S
+
+
+def test_a_query_outlives_a_restart_of_the_service(
+    settings: Settings, encoder: FakeEncoder, visit: Visit, tmp_path: Path
+) -> None:
+    other = settings.model_copy(update={"data": tmp_path / "again"})
+    shutil.copytree(settings.data / "collections", other.data / "collections")
+    with serving(create_app(settings, encoder)) as address:
+        page = visit(address, watched=False)  # a browser complains of a service that is away
+    page.get_by_role("searchbox").fill(WORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#status")).to_contain_text("kept until the service is ready")
+
+    with serving(create_app(other, encoder), urlsplit(address).port):
+        assert_found(page)
+
+
+def speak(page: Page, heard: bool = True) -> None:
+    page.get_by_role("button", name="Speak").click()
+    if heard:
+        expect(page.locator(".voice")).to_have_attribute("data-phase", "recording")
+
+
+def press(page: Page, after_s: float) -> None:
+    """Ends the recording by hand once there is so much of it."""
+    page.wait_for_timeout(1000 * after_s)
+    page.get_by_role("button", name="Stop and search").click()
+
+
+def assert_found(page: Page) -> None:
+    expect(page.locator("#status")).to_contain_text(f"Nearest: {WORD}.", timeout=ANSWER_MS)
+
+
+def is_recording(page: Page) -> bool:
+    return page.locator(".voice").get_attribute("data-phase") == "recording"
+
+
+def posts(page: Page) -> list[str]:
+    """The paths that are posted to from now on."""
+    found: list[str] = []
+    page.on("request", lambda request: found.extend([urlsplit(request.url).path] * (request.method == "POST")))
+    return found
+
+
+def say_nothing(socket: WebSocketRoute, heard: list[bytes]) -> None:
+    socket.on_message(lambda message: heard.append(message) if isinstance(message, bytes) else None)
+
+
+def refuse(socket: WebSocketRoute, problem: dict[str, object]) -> None:
+    socket.send(json.dumps(problem))
+    socket.close(code=1013)
+
+
+def refuse_once(route: Route, tries: list[str]) -> None:
+    tries.append(route.request.url)
+    if len(tries) > 1:
+        route.continue_()
+    else:
+        problem = {"status": 429, "code": "overloaded", "detail": "too many"}
+        route.fulfill(status=429, json=problem, headers={"Retry-After": "1"})
