@@ -11,14 +11,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from app.main import create_app
 from app.settings import Settings
 from index.records import Record
 from index.store import Store
+from tests.browser import find_chromium, open_browser
 from tests.fake_encoder import WORDS, FakeEncoder, drawn
 
 MakeClient = Callable[..., AbstractContextManager[TestClient]]
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    """One at a time: it runs an event loop in the thread of the tests."""
+    find_chromium()
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A browser with a microphone that only beeps."""
+    with open_browser(playwright, says=None) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def test_it_is_valid(document: dict[str, Any]) -> None:
 
 def test_it_names_every_path_once_and_the_versioned_ones_as_a_server(document: dict[str, Any]) -> None:
     expected = {*QUERIES, "/embeddings", "/collections", "/collections/{name}", "/media/{collection}/{id}"}
+    expected.add("/explain/{collection}/{id}")
     assert set(document["paths"]) == expected | KEEPING | {"/livez", "/readyz", "/info", "/model/card", "/metrics"}
     assert [server["url"] for server in document["servers"]] == ["/", "/v1"]
 

@@ -11,9 +11,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect
 
-from tests.browser import Watch, find_chromium, microphone_file, open_browser, running_service, synthetic_voice
+from tests.browser import Watch, microphone_file, open_browser, running_service, synthetic_voice
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +33,6 @@ SECONDS = re.compile(r"\d\.\d s")
 
 Scheme = Literal["light", "dark"]
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    find_chromium()
-    with sync_playwright() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +56,6 @@ def human(playwright: Playwright, human_speech: Path, tmp_path_factory: pytest.T
     recording = (human_speech / "words" / f"{SPOKEN}.ogg").read_bytes()
     says = microphone_file(recording, tmp_path_factory.mktemp("voice") / "microphone.wav")
     with open_browser(playwright, says) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    """A browser with a microphone that only beeps."""
-    with open_browser(playwright, says=None) as browser:
         yield browser
 
 

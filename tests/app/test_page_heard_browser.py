@@ -8,25 +8,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import make_store
 from tests.app.slot_encoder import SlotEncoder, said
-from tests.browser import Watch, find_chromium, open_browser, serving
+from tests.browser import Watch, serving
 from tests.fake_encoder import drawn, spoken
 
 pytestmark = pytest.mark.slow
 
 LIST = "Words in it, in the order in which they were said"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    find_chromium()
-    with sync_playwright() as running, open_browser(running, says=None) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

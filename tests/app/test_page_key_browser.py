@@ -6,25 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app.access.keys import KeyRule, digest
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import make_store
-from tests.browser import find_chromium, open_browser, serving
+from tests.browser import serving
 from tests.fake_encoder import FakeEncoder
 
 pytestmark = pytest.mark.slow
 
 KEY = "scs_key-of-the-page"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    find_chromium()
-    with sync_playwright() as running, open_browser(running, says=None) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, Route, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, Route, WebSocketRoute, expect
 
 from app.main import create_app
 from app.settings import Settings
-from tests.browser import Watch, find_chromium, microphone_file, open_browser, serving
+from tests.browser import Watch, microphone_file, open_browser, serving
 from tests.fake_encoder import FakeEncoder, tone, wav
 
 pytestmark = pytest.mark.slow
@@ -39,13 +39,6 @@ MISSING = """
 """
 
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    find_chromium()
-    with sync_playwright() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

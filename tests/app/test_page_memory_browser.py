@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import make_store
-from tests.browser import Watch, find_chromium, open_browser, serving
+from tests.browser import Watch, serving
 from tests.fake_encoder import FakeEncoder, drawn, spoken
 
 pytestmark = pytest.mark.slow
@@ -26,13 +26,6 @@ HOSTILE = [
 ]
 
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    find_chromium()
-    with sync_playwright() as running, open_browser(running, says=None) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

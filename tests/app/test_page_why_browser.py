@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from app.main import create_app
 from app.settings import Settings
 from index.records import Record
 from index.store import Store
 from tests.app.looking_encoder import LookingEncoder, pair
-from tests.browser import Watch, find_chromium, open_browser, serving
+from tests.browser import Watch, serving
 
 pytestmark = pytest.mark.slow
 
@@ -33,13 +33,6 @@ COVERAGE = """() => {
     const [heat, image] = [box("#viewer-heat"), box("#viewer-image")];
     return [(heat.left - image.left) / image.width, heat.width / image.width, heat.height / image.height];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    find_chromium()
-    with sync_playwright() as running, open_browser(running, says=None) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from app.errors import PROBLEMS
-from tests.browser import Watch, find_chromium, open_browser
+from tests.browser import Watch
 
 WAIT_S = 20
 
@@ -33,15 +33,13 @@ def address(client: TestClient) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def page(address: str) -> Iterator[Page]:
-    find_chromium()
-    with sync_playwright() as playwright, open_browser(playwright, says=None) as browser:
-        watch, page = Watch(address), browser.new_page()
-        watch.attach(page)
-        page.goto(f"{address}/docs#audio_too_long")
-        page.wait_for_selector("section.card")
-        yield page
-        assert (watch.errors, watch.foreign) == ([], [])
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    watch, page = Watch(address), browser.new_page()
+    watch.attach(page)
+    page.goto(f"{address}/docs#audio_too_long")
+    page.wait_for_selector("section.card")
+    yield page
+    assert (watch.errors, watch.foreign) == ([], [])
 
 
 def test_every_operation_is_there(page: Page, client: TestClient) -> None:

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from app.main import create_app
 from app.settings import Settings
 from tests.app.conftest import make_store
-from tests.browser import Watch, find_chromium, open_browser, serving
+from tests.browser import Watch, serving
 from tests.fake_encoder import FakeEncoder
 
 WIDE = ViewportSize(width=1280, height=800)
@@ -20,13 +20,6 @@ PHONE = ViewportSize(width=390, height=844)
 CARD = Path(__file__).resolve().parents[3] / "models" / "nano" / "README.md"
 
 Visit = Callable[..., Page]
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    find_chromium()
-    with sync_playwright() as running, open_browser(running, says=None) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
