@@ -43,6 +43,14 @@ class AudioConfig(_Section):
             stride *= step
         return stride
 
+    @property
+    def frame_reach(self) -> int:
+        """Samples that one frame is made of."""
+        reach, stride = 1, 1
+        for kernel, step in zip(self.conv_kernel, self.conv_stride, strict=True):
+            reach, stride = reach + (kernel - 1) * stride, stride * step
+        return reach
+
     def frame_count(self, samples: int) -> int:
         """Frames that the convolutions make of `samples` samples."""
         for kernel, stride in zip(self.conv_kernel, self.conv_stride, strict=True):
