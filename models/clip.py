@@ -145,6 +145,19 @@ def on_white(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def read_texts(clip: Any, tokens: Tensor) -> Tensor:
+    """(B, context_length) tokens -> (B, E), as `clip.encode_text`.
+
+    No position sees a later one, so the tower ends where the longest text does.
+    """
+    ends = tokens.argmax(1)
+    size = int(ends.max()) + 1
+    x = clip.token_embedding(tokens[:, :size]) + clip.positional_embedding[:size]
+    x = clip.transformer(x, attn_mask=clip.attn_mask[:size, :size])
+    read: Tensor = clip.ln_final(x[torch.arange(len(x), device=x.device), ends]) @ clip.text_projection
+    return read
+
+
 def unit(vectors: Tensor) -> Tensor:
     """Unit length along the last axis, in float32."""
     return F.normalize(vectors.float(), dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +16,12 @@ from torch import Tensor
 from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
 from models.config import Branch, ModelConfig
 from models.folder import ModelFolder, find_model
+from models.hubert import Frames
 from models.keywords import KeywordSlot
+from models.listeners import InBatches, Listener, OneByOne
+from models.packed.tower import PackedTower
+from models.precision import KINDS, Precision, require
+from models.quantizer import Subwords
 from models.slots import SlotReader
 from models.speechclip import SpeechClip
 
@@ -81,18 +87,21 @@ class Encoder(Protocol):
 
 
 class SpeechClipEncoder:
-    """`Encoder` by a SpeechCLIP model, on the GPU where there is one.
+    """`Encoder` by a SpeechCLIP model, on the GPU where there is one. Raises `PrecisionError`.
 
-    network: on `device`, in evaluation mode.
+    network: on `device`, in evaluation mode; on a CPU the layers of its CLIP are packed.
     """
 
-    def __init__(self, folder: ModelFolder, device: str | None = None) -> None:
+    def __init__(self, folder: ModelFolder, device: str | None = None, precision: Precision = "fp32") -> None:
         config: ModelConfig = folder.config
         self.config = config
         self.name, self.fingerprint, self.dim = config.name, folder.fingerprint, config.embedding_size
         self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        require(precision, self.device)
+        self.precision = precision
         self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
+        self._listen = self._arranged(KINDS[precision])
         self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)
         self._pixels = ImagePreprocessor(config.clip.vision)
         self._slots = SlotReader(folder.vocabulary, self._tokens)
@@ -109,15 +118,39 @@ class SpeechClipEncoder:
         shortest = min(len(wave) for wave in waves)
         if not self.config.audio.frame_count(shortest):
             raise ValueError(f"an utterance of {shortest} samples is too short for a single frame")
-        padded, lengths = pad(waves)
-        frames = self.network.audio_encoder(padded.to(self.device), lengths.to(self.device))
-        heard = self.network.keywords(frames) if return_keywords or branch == "cascaded" else None
+        vectors = np.empty((len(waves), self.dim), np.float32)
+        slots: dict[int, list[KeywordSlot]] = {}
+        for rows, frames in self._listen(waves):
+            vectors[rows], heard = self._embed(frames, branch, return_keywords)
+            slots |= zip(rows, heard, strict=True)
+        return SpeechEmbeddings(vectors, [slots[row] for row in range(len(waves))] if return_keywords else None)
+
+    def _embed(
+        self, frames: Frames, branch: Branch, return_keywords: bool
+    ) -> tuple[Vectors, Sequence[list[KeywordSlot]]]:
+        """Of one group, with nothing for the slots that were not asked for."""
+        network, heard = self.network, None
+        if return_keywords or branch == "cascaded":
+            heard = network.keywords(frames, subwords=self._subwords)
         if heard is None or branch == "parallel":
-            vectors = self.network.embed_whole(frames)
+            vectors = network.embed_whole(frames)
         else:
-            vectors = self.network.embed_keywords(heard)
-        slots = self._slots.read(self.network, frames, heard) if return_keywords and heard is not None else None
-        return SpeechEmbeddings(_numpy(vectors), slots)
+            vectors = network.embed_keywords(heard)
+        if heard is None or not return_keywords:
+            return _numpy(vectors), [[] for _ in vectors]
+        return _numpy(vectors), self._slots.read(network, frames, heard)
+
+    def _arranged(self, kind: torch.dtype) -> Listener:
+        if self.device.type != "cpu":
+            return InBatches(self.network.audio_encoder, self.device, kind)
+        clip = self.network.clip
+        clip.transformer = PackedTower(clip.transformer, kind)
+        clip.visual.transformer = PackedTower(clip.visual.transformer, kind)
+        return OneByOne(self.network.audio_encoder, kind)
+
+    @cached_property
+    def _subwords(self) -> Subwords:
+        return Subwords.of(self.network.subwords)
 
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> Vectors:
@@ -147,18 +180,12 @@ class SpeechClipEncoder:
         return _numpy(unit(words))
 
 
-def pad(waves: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """(B, N) zero-padded waveforms and (B,) lengths in samples."""
-    lengths = [len(wave) for wave in waves]
-    padded = np.zeros((len(waves), max(lengths)), np.float32)
-    for row, wave in zip(padded, waves, strict=True):
-        row[: len(wave)] = wave
-    return torch.from_numpy(padded), torch.tensor(lengths)
+def load_encoder(name_or_path: str, precision: Precision = "fp32") -> SpeechClipEncoder:
+    """A shipped model by name, or a model folder by path.
 
-
-def load_encoder(name_or_path: str) -> SpeechClipEncoder:
-    """A shipped model by name, or a model folder by path. Raises `models.errors.ModelFolderError`."""
-    return SpeechClipEncoder(find_model(name_or_path))
+    Raises `models.errors.ModelFolderError`, and `PrecisionError` where this machine does not compute like that.
+    """
+    return SpeechClipEncoder(find_model(name_or_path), precision=precision)
 
 
 def _numpy(vectors: Tensor) -> Vectors:

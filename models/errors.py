@@ -95,6 +95,10 @@ class BranchError(ModelError):
     """A branch was asked for that the model does not have."""
 
 
+class PrecisionError(ModelError):
+    """The machine does not compute as it was asked to."""
+
+
 class ImageError(Exception):
     """The image cannot be used."""
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.config import AudioConfig
-from models.packed.linear import PackedLinear, windows
+from models.packed.linear import Activation, PackedLinear, windows
 
 _FRAMES = 96
 """Frames that are made at one time: what is between the convolutions then stays in the processor's caches."""
@@ -28,13 +28,17 @@ class PackedFront:
         self._norms = [layer.layer_norm if config.conv_norm == "layer" else None for layer in layers]
         first = layers[0].conv
         # Sound as it is needs all bits: its quiet parts are far below its loud ones.
-        self._first_weight, self._first_bias = first.weight.detach()[:, 0], first.bias
+        self._first_weight = first.weight.detach()[:, 0]
         kinds = [torch.float32, *[kind] * (len(layers) - 1)]
-        self._layers = [_packed(layer.conv, kind, gelu=norm is None) for layer, kind, norm in zip(layers, kinds, self._norms, strict=True)]
+        self._layers = [
+            _packed(layer.conv, kind, Activation.GELU if norm is None else Activation.NONE)
+            for layer, kind, norm in zip(layers, kinds, self._norms, strict=True)
+        ]
 
     def __call__(self, wave: Tensor) -> Tensor:
         layers = self._layers
         if self._group_norm is not None:
+            wave = wave - wave.mean()  # which the normalisation would do, but after rounding
             layers = [self._normalising(wave, self._group_norm), *layers[1:]]
         return torch.cat([self._convolve(part, layers) for part in self._parts(wave)])
 
@@ -48,10 +52,11 @@ class PackedFront:
 
     def _convolve(self, wave: Tensor, layers: Sequence[PackedLinear]) -> Tensor:
         x = wave[:, None]
-        for layer, norm, kernel, stride in zip(layers, self._norms, self._config.conv_kernel, self._config.conv_stride, strict=True):
+        steps = zip(self._config.conv_kernel, self._config.conv_stride, strict=True)
+        for layer, norm, (kernel, stride) in zip(layers, self._norms, steps, strict=True):
             x = layer(windows(x.to(layer.kind), kernel, stride))
             if norm is not None:
-                x = F.gelu(F.layer_norm(x, norm.normalized_shape, norm.weight.to(x.dtype), norm.bias.to(x.dtype), norm.eps))
+                x = F.gelu(norm(x.float()))
         return x
 
     def _normalising(self, wave: Tensor, norm: nn.GroupNorm) -> PackedLinear:
@@ -67,8 +72,8 @@ class PackedFront:
         variance = ((weight @ (seen.T @ seen / len(seen))) * weight).sum(1)
         scale = norm.weight.double() * torch.rsqrt(variance.clamp(min=0.0) + norm.eps)
         weight = weight * scale[:, None]
-        return PackedLinear(weight.float(), (norm.bias - weight @ mean).float(), torch.float32, gelu=True)
+        return PackedLinear(weight.float(), (norm.bias - weight @ mean).float(), torch.float32, Activation.GELU)
 
 
-def _packed(conv: nn.Conv1d, kind: torch.dtype, gelu: bool) -> PackedLinear:
-    return PackedLinear(conv.weight.transpose(1, 2).flatten(1), conv.bias, kind, gelu)
+def _packed(conv: nn.Conv1d, kind: torch.dtype, activation: Activation) -> PackedLinear:
+    return PackedLinear(conv.weight.transpose(1, 2).flatten(1), conv.bias, kind, activation)

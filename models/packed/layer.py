@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.packed.linear import PackedLinear
+from models.packed.linear import Activation, PackedLinear
 
 
 class PackedLayer:
@@ -25,7 +25,7 @@ class PackedLayer:
             torch.cat([part.weight for part in sources]), torch.cat([part.bias for part in sources]), kind
         )
         self._answer = PackedLinear(attention.out_proj.weight, attention.out_proj.bias, kind)
-        self._widen = PackedLinear(feed.intermediate_dense.weight, feed.intermediate_dense.bias, kind, gelu=True)
+        self._widen = PackedLinear(feed.intermediate_dense.weight, feed.intermediate_dense.bias, kind, Activation.GELU)
         self._narrow = PackedLinear(feed.output_dense.weight, feed.output_dense.bias, kind)
         self._before, self._after = layer.layer_norm, layer.final_layer_norm
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,15 +11,30 @@ from torch import Tensor
 from models.packed.support import can_pack
 
 
+class Activation(Enum):
+    """By oneDNN's name and the rest of what it is told."""
+
+    NONE = ("none", (), "")
+    GELU = ("gelu", (), "none")
+    SILU = ("swish", (), "")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self is Activation.NONE:
+            return x
+        return F.gelu(x) if self is Activation.GELU else F.silu(x)
+
+
 class PackedLinear:
-    """(..., in) -> (..., out) in `kind`, float32 or bfloat16; with `gelu`, that (exact) is applied on the way.
+    """(..., in) -> (..., out) in `kind`, float32 or bfloat16; an activation (GELU is the exact one) on the way.
 
     oneDNN otherwise arranges the weights anew in every call, and for float32 PyTorch asks MKL, which is at half its
     speed on processors that are not Intel's.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, kind: torch.dtype, gelu: bool = False) -> None:
-        self.kind, self._gelu = kind, gelu
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, kind: torch.dtype, activation: Activation = Activation.NONE
+    ) -> None:
+        self.kind, self._activation = kind, activation
         self._bias = None if bias is None else bias.detach().to(kind)
         self._weight = weight.detach().to(kind).contiguous()
         self._packed = can_pack()
@@ -26,12 +43,10 @@ class PackedLinear:
 
     def __call__(self, x: Tensor) -> Tensor:
         x = x.to(self.kind)
-        if self._packed:
-            how = ("gelu", [], "none") if self._gelu else ("none", [], "")
-            packed: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *how)
-            return packed
-        plain = F.linear(x, self._weight, self._bias)
-        return F.gelu(plain) if self._gelu else plain
+        if not self._packed:
+            return self._activation(F.linear(x, self._weight, self._bias))
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, *self._activation.value)
+        return found
 
 
 def windows(x: Tensor, kernel: int, stride: int) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.packed.linear import PackedLinear, windows
+from models.packed.linear import Activation, PackedLinear, windows
 
 _FRAMES = 128
 """Frames at one time: what they see of each other is written out, which for a whole utterance would be much."""
@@ -25,7 +25,7 @@ class PackedPositions:
         self._kernel: int = conv.kernel_size[0]
         weights, biases = (part.detach().chunk(conv.groups) for part in (conv.weight, conv.bias))
         self._groups = [
-            PackedLinear(weight.transpose(1, 2).flatten(1), bias, kind, gelu=True)
+            PackedLinear(weight.transpose(1, 2).flatten(1), bias, kind, Activation.GELU)
             for weight, bias in zip(weights, biases, strict=True)
         ]
 

@@ -7,7 +7,8 @@ import torch
 
 def can_pack() -> bool:
     """Whether oneDNN is there, with the operations on packed weights."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    available: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return available and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def has_bfloat16() -> bool:

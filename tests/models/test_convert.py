@@ -20,9 +20,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from models.convert import convert
-from models.encoder import SpeechClipEncoder, pad
+from models.encoder import SpeechClipEncoder
 from models.errors import CheckpointError, ConversionError
 from models.folder import ModelFolder, find_model
+from models.listeners import pad
 from models.official import read_official
 from models.official_file import open_official
 from tests.official_checkpoint import official_content, tensors_of, write_official
