@@ -249,6 +249,7 @@ class Limits(_Response):
 
 class FullModelInfo(ModelInfo):
     fingerprint: str
+    precision: str = Field(description="Numbers in which its products are made: `fp32` or `bf16`.")
     branches: list[Branch] = Field(
         description="What `branch` may be in a query, first the one that is used by default; `cascaded` has slots."
     )

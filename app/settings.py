@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.access.keys import Rules
 from index.address import parse
 from index.errors import InvalidAddress
+from models.config import Precision
 from models.shelf import default_data, models_below
 
 MIB = 1024 * 1024
@@ -25,6 +26,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SPEECHCLIP_", validate_default=True, frozen=True)
 
     model: str = Field("nano", description="Name of a shipped or pulled model, or a model folder.")
+    precision: Precision = Field(
+        "fp32", description="Numbers of the model's products; bf16 is quicker where the machine has it, and less exact."
+    )
     data: Path = Field(default_factory=default_data, description="Folder of the collections and of pulled models.")
     store: str = Field("faiss", description="Where collections are: faiss, milvus-lite, or milvus://HOST[:PORT].")
     registry: Path | None = Field(None, description="A file with published models beside those that are known.")

@@ -109,7 +109,7 @@ class Startup:
         from app.demo import prepare_collections
         from models.encoder import load_encoder
 
-        encoder = load_encoder(chosen_model(self._state.settings))
+        encoder = load_encoder(chosen_model(self._state.settings), self._state.settings.precision)
         prepare_collections(store, encoder, self._step)
         return encoder
 

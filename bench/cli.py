@@ -38,6 +38,28 @@ def machine() -> None:
         typer.echo(f"{name}: {value}")
 
 
+@benchmarks.command()
+def encode(
+    models: Annotated[
+        list[str] | None, typer.Option("--model", help="nano, base-parallel, base-cascaded, large-parallel, ...")
+    ] = None,
+    seconds: Annotated[list[float] | None, typer.Option(min=0.1, max=60, help="Of an utterance.")] = None,
+    batches: Annotated[list[int] | None, typer.Option("--batch", min=1, help="Utterances of one call.")] = None,
+    rounds: Rounds = 7,
+    seed: Seed = 7122,
+    threads: Annotated[int, typer.Option(min=1, help="That PyTorch may use.")] = 1,
+    as_json: AsJson = None,
+) -> None:
+    """Speech to vectors, beside what the published example does, for models of full size with random weights."""
+    from bench.encode import Wish, encode
+    from bench.full_size import NAMES
+
+    chosen = models or ["nano", "base-parallel", "base-cascaded"]
+    if unknown := sorted(set(chosen) - set(NAMES)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(NAMES)}")
+    tell(encode(Wish(chosen, seconds or [3.0], batches or [1], rounds, seed, threads)), as_json)
+
+
 def tell(report: Report, as_json: Path | None) -> None:
     """The report on standard output, and its figures in a file."""
     typer.echo(report.to_markdown(), nl=False)

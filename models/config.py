@@ -12,6 +12,9 @@ Branch = Literal["parallel", "cascaded"]
 Kind = Literal["parallel", "cascaded", "hybrid", "cascaded+", "hybrid+"]
 """Of a model, by the branches it has and how they are made."""
 
+Precision = Literal["fp32", "bf16"]
+"""Of a model's products. fp32: results are the reference's up to rounding; bf16: quicker, and some ranks change."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")

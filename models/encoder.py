@@ -14,13 +14,13 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
-from models.config import Branch, ModelConfig
+from models.config import Branch, ModelConfig, Precision
 from models.folder import ModelFolder, find_model
 from models.hubert import Frames
 from models.keywords import KeywordSlot
 from models.listeners import InBatches, Listener, OneByOne
 from models.packed.tower import PackedTower
-from models.precision import KINDS, Precision, require
+from models.precision import KINDS, require
 from models.quantizer import Subwords
 from models.slots import SlotReader
 from models.speechclip import SpeechClip
@@ -45,12 +45,14 @@ class Encoder(Protocol):
     """What the service needs of a model. One thread at a time may call it.
 
     name: for people; fingerprint: equal only where all embeddings are; dim: E;
+    precision: in which its products are made;
     branches: what `branch=` may be, first the one that is used where none is asked for.
     """
 
     name: str
     fingerprint: str
     dim: int
+    precision: Precision
     branches: Sequence[Branch]
 
     def embed_speech(
@@ -99,7 +101,7 @@ class SpeechClipEncoder:
         self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         require(precision, self.device)
-        self.precision = precision
+        self.precision: Precision = precision
         self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
         self._listen = self._arranged(KINDS[precision])
         self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 
+from models.config import Precision
 from models.errors import PrecisionError
 from models.packed.support import has_bfloat16
-
-Precision = Literal["fp32", "bf16"]
-"""fp32: results are those of the reference up to rounding. bf16: in about half the time, and some ranks change."""
 
 KINDS: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.config import Branch
+from models.config import Branch, Precision
 from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class FakeEncoder:
     """Deterministic, of unit length, and observable: `batches` holds the kind and size of every call."""
 
     name = "fake"
+    precision: Precision = "fp32"
     branches: Sequence[Branch] = ("parallel",)
 
     def __init__(self, dim: int = 16) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from models.config import Branch
+from models.config import Branch, Precision
 from models.errors import BranchError
 from tests.fake_encoder import Embeddings
 
@@ -32,6 +32,7 @@ class MelEncoder:
     """`models.encoder.Encoder` by random projections."""
 
     name = "mel"
+    precision: Precision = "fp32"
     branches: Sequence[Branch] = ("parallel",)
 
     def __init__(self, dim: int = 24, seed: int = 0) -> None:

@@ -40,7 +40,7 @@ def load_model(settings: Settings) -> Encoder:
     with waiting(f"loading the model {settings.model}"):
         from models.encoder import load_encoder
 
-        return load_encoder(chosen_model(settings))
+        return load_encoder(chosen_model(settings), settings.precision)
 
 
 @contextmanager

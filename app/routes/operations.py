@@ -76,6 +76,7 @@ def _model(loaded: Loaded) -> FullModelInfo:
         revision=revision,
         dim=encoder.dim,
         fingerprint=encoder.fingerprint,
+        precision=encoder.precision,
         branches=list(encoder.branches),
     )
 

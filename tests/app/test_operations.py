@@ -39,6 +39,7 @@ def test_info(client: TestClient) -> None:
         "revision": fingerprint[:12],
         "dim": 16,
         "fingerprint": fingerprint,
+        "precision": "fp32",
         "branches": ["parallel"],
     }
     assert info["collections"] == client.get("/collections").json()["collections"]

@@ -37,7 +37,7 @@ class FakeLoading:
         self.waiting = threading.Event()
         self.error: Exception | None = None
 
-    def load_encoder(self, name_or_path: str) -> FakeEncoder:
+    def load_encoder(self, name_or_path: str, precision: str) -> FakeEncoder:
         self.loaded.append(name_or_path)
         if self.error is not None:
             raise self.error
