@@ -91,7 +91,7 @@ def noise(seconds: float, batch: int, seed: int) -> list[NDArray[np.float32]]:
     return [0.1 * chance.standard_normal(int(seconds * SAMPLE_RATE), np.float32) for _ in range(batch)]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def flops(network: SpeechClip, waves: Sequence[NDArray[np.float32]]) -> int:
     """Operations of the model's products, with nothing computed that nobody reads: a multiplication and an addition."""
     with FlopCounterMode(display=False) as counter:
