@@ -52,12 +52,50 @@ def encode(
 ) -> None:
     """Speech to vectors, beside what the published example does, for models of full size with random weights."""
     from bench.encode import Wish, encode
+
+    chosen = _known(models or ["nano", "base-parallel", "base-cascaded"])
+    tell(encode(Wish(chosen, seconds or [3.0], batches or [1], rounds, seed, threads)), as_json)
+
+
+@benchmarks.command()
+def bulk(
+    models: Annotated[list[str] | None, typer.Option("--model", help="As for encode.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images or captions of one call.")] = 16,
+    rounds: Rounds = 5,
+    seed: Seed = 7122,
+    threads: Annotated[int, typer.Option(min=1, help="That PyTorch may use.")] = 1,
+    as_json: AsJson = None,
+) -> None:
+    """Images and captions in a second, beside open_clip as it comes. Speech is in `encode`, with batches."""
+    from bench.bulk import bulk
+
+    tell(bulk(_known(models or ["nano", "base-parallel"]), batch, rounds, seed, threads), as_json)
+
+
+@benchmarks.command()
+def search(
+    folder: Annotated[Path, typer.Option(help="Where the collection is made, or was made by an earlier run.")],
+    recipes: Annotated[
+        list[str] | None, typer.Argument(help="Recipes, such as IVF-SQ8; without any it is filled.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Vectors.")] = 10_000,
+    dim: Annotated[int, typer.Option(min=1, help="Of a vector.")] = 512,
+) -> None:
+    """Kinds of index: what building, searching and opening cost, and what is found."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "bench.large_collection", "--count", str(count), "--dim", str(dim)]
+    done = subprocess.run([*command, "--folder", str(folder), *(recipes or [])], check=False)
+    raise typer.Exit(done.returncode)
+
+
+def _known(models: list[str]) -> list[str]:
     from bench.full_size import NAMES
 
-    chosen = models or ["nano", "base-parallel", "base-cascaded"]
-    if unknown := sorted(set(chosen) - set(NAMES)):
+    if unknown := sorted(set(models) - set(NAMES)):
         raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(NAMES)}")
-    tell(encode(Wish(chosen, seconds or [3.0], batches or [1], rounds, seed, threads)), as_json)
+    return models
 
 
 def tell(report: Report, as_json: Path | None) -> None:

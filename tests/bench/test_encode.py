@@ -71,13 +71,13 @@ def test_the_encoder_is_faster_than_its_rival() -> None:
     audio = config.audio.model_copy(update={"layers": 2})
     small = config.model_copy(update={"audio": audio, "clip": tiny_config().clip})
     folder = full_size.RandomModel(Path(), small, VOCABULARY, "small", 0)
-    encoder, reference, waves = full_size.encoder(folder), Reference(folder.load()), noise(2, 1, 0)
+    encoder, reference, waves = full_size.encoder(folder), Reference(folder.load()), noise(1, 1, 0)
 
     found = compare(
         Contender("ours", lambda: encoder.embed_speech(waves)),
         [Contender("theirs", lambda: reference.embed_speech(waves))],
-        rounds=5,
-        warm_ups=2,
+        rounds=3,
+        warm_ups=1,
     )
 
     assert found.ratio().median > 1.2
