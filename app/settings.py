@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         64, ge=1, description="Queries being decoded or encoded, or waiting for it; more are refused."
     )
-    batch_size: int = Field(8, ge=1, description="Most queries that are encoded together.")
+    queue_seconds: float = Field(600.0, gt=0, description="Seconds of audio waiting to be encoded; more are refused.")
+    batch_size: int = Field(8, ge=1, description="Most queries that are encoded together, where that pays: on a GPU.")
+    batch_seconds: float = Field(240.0, gt=0, description="Most seconds of audio that are encoded together.")
     decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
     search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")
     deadline_s: float = Field(30.0, gt=0, description="A query that is not answered after so long is given up.")

@@ -15,9 +15,11 @@ from torch import Tensor
 
 from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
 from models.config import Branch, ModelConfig, Precision
+from models.faults import device_faults
 from models.folder import ModelFolder, find_model
 from models.hubert import Frames
 from models.keywords import KeywordSlot
+from models.lanes import lanes
 from models.listeners import InBatches, Listener, OneByOne
 from models.packed.tower import PackedTower
 from models.precision import KINDS, require
@@ -26,6 +28,9 @@ from models.slots import SlotReader
 from models.speechclip import SpeechClip
 
 Vectors = NDArray[np.float32]
+
+LANES_OF_A_GPU = 2
+"""While one batch is on the device, another is padded, or read out and answered."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,13 @@ class SpeechEmbeddings:
 
 
 class Encoder(Protocol):
-    """What the service needs of a model. One thread at a time may call it.
+    """What the service needs of a model. Raises `DeviceOutOfMemory` and `DeviceLost` where its device does that.
 
     name: for people; fingerprint: equal only where all embeddings are; dim: E;
     precision: in which its products are made;
-    branches: what `branch=` may be, first the one that is used where none is asked for.
+    branches: what `branch=` may be, first the one that is used where none is asked for;
+    lanes: how many threads may call it at one time;
+    batched: whether several at once are quicker than one by one.
     """
 
     name: str
@@ -54,6 +61,8 @@ class Encoder(Protocol):
     dim: int
     precision: Precision
     branches: Sequence[Branch]
+    lanes: int
+    batched: bool
 
     def embed_speech(
         self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
@@ -102,12 +111,15 @@ class SpeechClipEncoder:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         require(precision, self.device)
         self.precision: Precision = precision
+        self.batched = self.device.type != "cpu"
+        self.lanes = LANES_OF_A_GPU if self.batched else lanes()
         self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
         self._listen = self._arranged(KINDS[precision])
         self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)
         self._pixels = ImagePreprocessor(config.clip.vision)
         self._slots = SlotReader(folder.vocabulary, self._tokens)
 
+    @device_faults()
     @torch.inference_mode()
     def embed_speech(
         self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
@@ -154,6 +166,7 @@ class SpeechClipEncoder:
     def _subwords(self) -> Subwords:
         return Subwords.of(self.network.subwords)
 
+    @device_faults()
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         if not images:
@@ -163,12 +176,14 @@ class SpeechClipEncoder:
     def prepare_image(self, image: Image) -> Image:
         return centre(on_white(image), self.config.clip.vision.image_size)
 
+    @device_faults()
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dim), np.float32)
         return _numpy(self.network.embed_texts(self._tokens(texts).to(self.device)))
 
+    @device_faults()
     @torch.inference_mode()
     def slot_words(self, texts: Sequence[str]) -> Vectors | None:
         if "cascaded" not in self.branches:

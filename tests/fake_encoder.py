@@ -46,6 +46,8 @@ class FakeEncoder:
     name = "fake"
     precision: Precision = "fp32"
     branches: Sequence[Branch] = ("parallel",)
+    lanes = 1
+    batched = True
 
     def __init__(self, dim: int = 16) -> None:
         self.dim = dim

@@ -34,6 +34,8 @@ class MelEncoder:
     name = "mel"
     precision: Precision = "fp32"
     branches: Sequence[Branch] = ("parallel",)
+    lanes = 2
+    batched = False
 
     def __init__(self, dim: int = 24, seed: int = 0) -> None:
         self.dim = dim

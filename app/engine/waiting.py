@@ -104,13 +104,12 @@ class Waiting:
             return
         first, count, longest = self._jobs[0], 0, 0.0
         for job in self._jobs:
-            longest = max(longest, job.seconds)
-            fits = count < self._bounds.batch and (count + 1) * longest <= self._bounds.batch_seconds
-            if count and not fits:
+            if job.task != first.task or _bucket(job) != _bucket(first):
+                continue
+            count, longest = count + 1, max(longest, job.seconds)
+            if job is not first and (count > self._bounds.batch or count * longest > self._bounds.batch_seconds):
                 return
-            if job.task == first.task and _bucket(job) == _bucket(first):
-                count += 1
-                yield job
+            yield job
 
     def _drop_unwanted(self) -> None:
         """Those that nobody waits for any more, or only in vain."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.engine import MOST_FAILURES, Encoded, Engine, Task
+from app.engine.waiting import Bounds
 from app.errors import Draining, EncodingFailed, Overloaded
 from app.metrics import Metrics
 from models.audio import decode
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings
 
 MOST_IN_BATCH, MOST_WAITING = 4, 8
+BOUNDS = Bounds(waiting=MOST_WAITING, waiting_seconds=600.0, batch=MOST_IN_BATCH, batch_seconds=240.0)
 WAIT_S = 10
 UTTERANCE = "guitar"
 
@@ -43,7 +45,7 @@ def broke() -> threading.Event:
 @pytest.fixture
 def engine(encoder: FakeEncoder, metrics: Metrics, broke: threading.Event) -> Iterator[Engine]:
     utterance = decode(spoken(UTTERANCE)).samples
-    engine = Engine(encoder, metrics, utterance, broke.set, max_batch=MOST_IN_BATCH, max_queue=MOST_WAITING)
+    engine = Engine(encoder, metrics, utterance, broke.set, BOUNDS)
     yield engine
     encoder.open.set()
     engine.close(WAIT_S)
@@ -105,7 +107,7 @@ def test_queries_that_want_different_things_are_kept_apart(engine: Engine, encod
 
 def test_each_query_gets_its_own_slots() -> None:
     encoder = SlotEncoder()
-    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, max_batch=4, max_queue=8)
+    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, BOUNDS)
     hold(engine, encoder)
     task = Task("speech", keywords=True)
     answers = {word: engine.submit(task, decode(said(word, "cat")).samples) for word in ("dog", "rocket")}
@@ -133,7 +135,7 @@ def test_a_slot_with_values_that_are_no_numbers_is_a_failure(
     encoder = SlotEncoder()
     damaged = replace(encoder.slot(0, "dog"), **damage)  # type: ignore[arg-type]
     monkeypatch.setattr(encoder, "slot", lambda place, word: damaged)
-    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, max_batch=4, max_queue=8)
+    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, BOUNDS)
 
     with pytest.raises(EncodingFailed):
         engine.submit(Task("speech", keywords=True), decode(said("dog")).samples).result(WAIT_S)
