@@ -15,7 +15,7 @@ from app.keywords import SCORE_DIGITS, spoken_keywords
 from app.nearest import Page, page_of, vectors_of
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
 from app.patience import while_wanted
-from app.queries import read_query
+from app.queries import needs_encoder, read_query
 from app.requests import EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
     CollectionInfo,
@@ -181,7 +181,7 @@ async def _nearest(
     name: str, call: _Call, query: NearestQuery, *, keywords: bool = False
 ) -> tuple[Embedded, Collection, Page]:
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
-    collection = await call.state.searching.run(call.loaded.catalogue.get, name)
+    collection = call.loaded.catalogue.find(name) or await call.state.searching.run(call.loaded.catalogue.get, name)
     collection.require(call.loaded.engine.encoder.fingerprint)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
     look = partial(page_of, collection, embedded.vector, query)
@@ -213,6 +213,9 @@ async def _answer(
     """Read the query, and answer it within the deadline and only as long as somebody waits for the answer."""
     state = state_of(request)
     loaded = state.loaded()
+    if needs_encoder(request):
+        # Before its body is read and parsed: a refusal is to cost as little as it can.
+        state.admission.require()
     query = await read_query(request, shape)
     call = _Call(request, state, loaded)
     answer = await while_wanted(request, handle(call, query), state.settings.deadline_s)
