@@ -93,6 +93,12 @@ def drain(app: FastAPI) -> None:
         state.readiness.drain()
 
 
+def is_starting(app: FastAPI) -> bool:
+    """Whether the model and the collections are still being loaded."""
+    state = _state(app)
+    return state is None or state.readiness.phase == "starting"
+
+
 def is_broken(app: FastAPI) -> bool:
     """Whether the model has stopped to work for good, so that only a new process can help."""
     state = _state(app)

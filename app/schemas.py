@@ -234,8 +234,14 @@ class Alive(_Response):
     status: Literal["alive"]
 
 
+class StartStep(_Response):
+    step: str
+    seconds: float
+
+
 class Ready(_Response):
     status: Literal["ready"]
+    started: list[StartStep] = Field(description="What the start consisted of, and how long each part took.")
 
 
 class Limits(_Response):
