@@ -98,6 +98,47 @@ def _known(models: list[str]) -> list[str]:
     return models
 
 
+Model = Annotated[str, typer.Option(help="A shipped or pulled model, or a model folder.")]
+
+
+@benchmarks.command()
+def http(
+    model: Model = "nano",
+    rounds: Rounds = 3,
+    seed: Seed = 0,
+    each: Annotated[float, typer.Option(min=1, help="Seconds that each contender is asked in a round.")] = 5.0,
+    as_json: AsJson = None,
+) -> None:
+    """Whole queries: 1 to 64 clients, mixed files; beside the bare encoder, other ways to batch, and recognition."""
+    from bench.http import run
+
+    tell(run(model, rounds, seed, each), as_json)
+
+
+@benchmarks.command()
+def overload(
+    model: Model = "nano",
+    seed: Seed = 0,
+    times: Annotated[
+        float, typer.Option(min=1, help="Queries offered, in multiples of the most that are answered.")
+    ] = 10.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60.0,
+    as_json: AsJson = None,
+) -> None:
+    """Many times the queries that can be answered."""
+    from bench.overload import run
+
+    tell(run(model, seed, times, seconds), as_json)
+
+
+@benchmarks.command()
+def start(model: Model = "nano", rounds: Rounds = 5, seed: Seed = 0, as_json: AsJson = None) -> None:
+    """From the start of the process until queries are answered; memory at rest."""
+    from bench.start import run
+
+    tell(run(model, rounds, seed), as_json)
+
+
 def tell(report: Report, as_json: Path | None) -> None:
     """The report on standard output, and its figures in a file."""
     typer.echo(report.to_markdown(), nl=False)

@@ -19,6 +19,7 @@ BUCKET_RATIO = 1.5
 PACE_WEIGHT = 0.1
 """Of the newest measurement in the pace."""
 
+
 @dataclass(frozen=True)
 class Bounds:
     """The most that may wait, and the most that is encoded together: in queries, and in seconds of audio."""
