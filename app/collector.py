@@ -1,7 +1,7 @@
 """Python's collector of garbage, out of the way of starts.
 
-Importing torch and its like makes objects by the hundred thousand, none of them garbage; looking at them again and again
-takes a quarter of the time.
+Importing torch and its like makes objects by the hundred thousand, none of them garbage; looking at them again and
+again takes a quarter of the time.
 """
 
 from __future__ import annotations

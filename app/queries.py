@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from app.errors import InvalidParameter, Malformed, UnsupportedMedia, details_of
@@ -39,11 +40,6 @@ async def read_query(request: Request, shape: type[Q]) -> Q:
     return validated(shape, {**options, **values})
 
 
-def needs_encoder(request: Request) -> bool:
-    """Whether it is known from its headers alone that a query is a file; in JSON it may be a vector too."""
-    return not _is_json(_media_type(request))
-
-
 def validated(shape: type[Q], values: Mapping[str, object]) -> Q:
     """The values as a query; raises `InvalidParameter` with every finding."""
     try:
@@ -63,19 +59,20 @@ def sniff(data: bytes) -> MediaKind:
 async def _body_values(request: Request, shape: type[MediaQuery]) -> dict[str, object]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("Compressed bodies are not read; send the file as it is.")
-    media_type = _media_type(request)
+    media_type = media_type_of(request.headers)
     if media_type == "multipart/form-data":
         return await _from_form(request, shape)
-    if _is_json(media_type):
+    if is_json(media_type):
         return _from_json(await request.body())
     return _from_raw(media_type, await request.body())
 
 
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").split(";")[0].strip().lower()
+def media_type_of(headers: Headers) -> str:
+    """What a body is, in small letters and without parameters; empty where nothing is said."""
+    return headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-def _is_json(media_type: str) -> bool:
+def is_json(media_type: str) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 

@@ -1,4 +1,4 @@
-"""Many times the queries that can be answered: what is answered all the same, how fast the rest is refused, and after."""
+"""Many times the queries that can be answered: what is answered all the same, how fast the rest is refused."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from app.metrics import Metrics
 YIELDED_S = 0.1
 """A second of audio lets queries that come so much later go first; it waits for no others, however many come."""
 BUCKET_RATIO = 1.5
-"""Longest to shortest audio of a batch, roughly: the rest of the shortest is padding."""
+"""At most, of the audio of a query to that of the first in its batch: the rest of the shorter one is padding."""
 PACE_WEIGHT = 0.1
 """Of the newest measurement in the pace."""
 
@@ -41,7 +41,7 @@ class Waiting:
         self._pace = 0.0
 
     def put(self, job: Job) -> None:
-        """Raises `Overloaded` for more than may wait and for what would be answered too late, `Draining` once closed."""
+        """Raises `Overloaded` for more than may wait, or what would be answered too late; `Draining` once closed."""
         with self._changed:
             if self._closed:
                 raise Draining
@@ -105,7 +105,7 @@ class Waiting:
             return
         first, count, longest = self._jobs[0], 0, 0.0
         for job in self._jobs:
-            if job.task != first.task or _bucket(job) != _bucket(first):
+            if job.task != first.task or not _alike(job, first):
                 continue
             count, longest = count + 1, max(longest, job.seconds)
             if job is not first and (count > self._bounds.batch or count * longest > self._bounds.batch_seconds):
@@ -132,5 +132,7 @@ def _turn(job: Job) -> float:
     return job.queued_at + YIELDED_S * job.seconds
 
 
-def _bucket(job: Job) -> int:
-    return math.ceil(math.log(max(job.seconds, 1.0), BUCKET_RATIO))
+def _alike(job: Job, first: Job) -> bool:
+    """In length; under a second all are."""
+    short, long = sorted((max(job.seconds, 1.0), max(first.seconds, 1.0)))
+    return long <= BUCKET_RATIO * short

@@ -15,7 +15,7 @@ from app.keywords import SCORE_DIGITS, spoken_keywords
 from app.nearest import Page, page_of, vectors_of
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
 from app.patience import while_wanted
-from app.queries import needs_encoder, read_query
+from app.queries import read_query
 from app.requests import EmbedQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
     CollectionInfo,
@@ -213,9 +213,6 @@ async def _answer(
     """Read the query, and answer it within the deadline and only as long as somebody waits for the answer."""
     state = state_of(request)
     loaded = state.loaded()
-    if needs_encoder(request):
-        # Before its body is read and parsed: a refusal is to cost as little as it can.
-        state.admission.require()
     query = await read_query(request, shape)
     call = _Call(request, state, loaded)
     answer = await while_wanted(request, handle(call, query), state.settings.deadline_s)
