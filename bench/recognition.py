@@ -31,7 +31,8 @@ class Recognition:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self._network = WhisperEncoder(BASE).eval()
+        self._network = WhisperEncoder(BASE)
+        self._network.train(False)
         bank = mel_filter_bank(1 + FFT // 2, BANDS, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney")
         self._bank = torch.from_numpy(bank.T).float()
 

@@ -64,7 +64,7 @@ class Service:
 
     def _is_ready(self) -> bool:
         try:
-            return self.get("/readyz")["status"] == "ready"
+            return bool(self.get("/readyz")["status"] == "ready")
         except (URLError, OSError):
             return False
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import cast
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
 RATE = 16_000
@@ -68,8 +70,8 @@ def samples(seconds: float, rate: int, random: np.random.Generator) -> NDArray[n
 def _written(signal: NDArray[np.float32], kind: Kind) -> bytes:
     file = BytesIO()
     with av.open(file, "w", format=kind.container) as container:
-        stream = container.add_stream(kind.codec, rate=kind.rate, layout="mono")
-        stream.format = kind.sample_format
+        stream = cast(AudioStream, container.add_stream(kind.codec, rate=kind.rate, layout="mono"))
+        stream.codec_context.format = kind.sample_format
         resampler = av.AudioResampler(kind.sample_format, "mono", kind.rate, stream.frame_size or 1024)
         frame = av.AudioFrame.from_ndarray(signal[None], "fltp", "mono")
         frame.rate = kind.rate

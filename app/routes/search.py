@@ -181,7 +181,9 @@ async def _nearest(
     name: str, call: _Call, query: NearestQuery, *, keywords: bool = False
 ) -> tuple[Embedded, Collection, Page]:
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
-    collection = call.loaded.catalogue.find(name) or await call.state.searching.run(call.loaded.catalogue.get, name)
+    collection = call.loaded.catalogue.find(name)
+    if collection is None:
+        collection = await call.state.searching.run(call.loaded.catalogue.get, name)
     collection.require(call.loaded.engine.encoder.fingerprint)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
     look = partial(page_of, collection, embedded.vector, query)
