@@ -50,9 +50,9 @@ def run(model: str, rounds: int, seed: int, each_s: float) -> Report:
 
 def _contenders(model: str, folder: Path, seed: int) -> dict[str, Service]:
     cores = str(os.cpu_count())
-    wanted: dict[str, tuple[str, dict[str, str]]] = {
-        "this service": ("as it is", {}),
-        "batching off, all cores on one query": ("as it is", {"OMP_NUM_THREADS": cores}),
+    wanted: dict[str, tuple[str | None, dict[str, str]]] = {
+        "this service": (None, {}),
+        "batching off, all cores on one query": (None, {"OMP_NUM_THREADS": cores}),
         "batches of up to 8, all cores on each": ("batches", {"OMP_NUM_THREADS": cores}),
         "recognition first, at the least": ("recognition", {}),
     }

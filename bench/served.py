@@ -1,4 +1,4 @@
-"""`python -m bench.served VARIANT`: the service, as it is or as a rival would have it. Settings come as always."""
+"""`python -m bench.served VARIANT`: the service as a rival would have it. Settings come as always."""
 
 from __future__ import annotations
 
@@ -17,12 +17,7 @@ def _batching(encoder: Encoder) -> Encoder:
     return encoder
 
 
-def _as_it_is(encoder: Encoder) -> Encoder:
-    return encoder
-
-
 VARIANTS: Mapping[str, Callable[[Encoder], Encoder]] = {
-    "as it is": _as_it_is,
     "batches": _batching,
     "recognition": Recognition,
 }

@@ -20,9 +20,9 @@ START_TIMEOUT_S = 300
 
 
 class Service:
-    """`bench.served`, and how it is started; a context in which it runs and is ready."""
+    """`speechclip serve`, or a variant of it by `bench.served`; a context in which it runs and is ready."""
 
-    def __init__(self, model: str, data: Path, variant: str = "as it is", **environment: str) -> None:
+    def __init__(self, model: str, data: Path, variant: str | None = None, **environment: str) -> None:
         self.port = _free_port()
         settings = {
             "SPEECHCLIP_MODEL": model,
@@ -30,7 +30,8 @@ class Service:
             "SPEECHCLIP_PORT": str(self.port),
             "SPEECHCLIP_LOG_LEVEL": "warning",
         }
-        self._command = [sys.executable, "-m", "bench.served", variant]
+        command = ["app.cli", "serve"] if variant is None else ["bench.served", variant]
+        self._command = [sys.executable, "-m", *command]
         self._environment = {**os.environ, **settings, **environment}
         self.ready_s = 0.0
 

@@ -260,6 +260,8 @@ def test_a_thread_that_ends_by_itself_is_broken_too(
     engine.submit(Task("text"), "the last")
 
     assert broke.wait(WAIT_S)
+    for lane in engine._lanes:
+        lane.join(WAIT_S)
     assert engine.broken
 
 
