@@ -42,9 +42,13 @@ class Catalogue:
             if opened is not None:
                 opened.wait(max(0.0, until - time.monotonic()))
 
+    def find(self, name: str) -> Collection | None:
+        """The collection if it is open; never waits for anything."""
+        return self._open.get(name)
+
     def get(self, name: str) -> Collection:
         """Raises `CollectionNotFound`, `CollectionBusy`, or why the collection cannot be used."""
-        if (found := self._open.get(name)) is not None:
+        if (found := self.find(name)) is not None:
             return found
         with self._changing:
             known = name in self._busy or name in self._open or self._is_lost(name)

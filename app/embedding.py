@@ -68,11 +68,11 @@ async def embed_admitted(
         work = partial(decode, query.audio.data, max_seconds=state.settings.max_seconds)
         wave = await watch.run("decode", state.decoding, work)
         info = _info("audio", wave.format, round(wave.seconds, 3), wave.truncated)
-        return await _encode(loaded, Task("speech", query.branch, keywords), wave.samples, info, watch)
+        return await _encode(state, loaded, Task("speech", query.branch, keywords), wave.samples, info, watch)
     if query.image is not None:
         image, name = await watch.run("decode", state.decoding, partial(decode_image, query.image.data))
-        return await _encode(loaded, Task("image"), image, _info("image", name), watch)
-    return await _encode(loaded, Task("text"), query.text or "", _info("text"), watch)
+        return await _encode(state, loaded, Task("image"), image, _info("image", name), watch)
+    return await _encode(state, loaded, Task("text"), query.text or "", _info("text"), watch)
 
 
 async def find_vector(
@@ -90,8 +90,10 @@ async def find_vector(
     return await embed(state, loaded, query, watch, keywords=keywords)
 
 
-async def _encode(loaded: Loaded, task: Task, payload: Payload, info: QueryInfo, watch: Stopwatch) -> Embedded:
-    encoded = await loaded.engine.encode(task, payload)
+async def _encode(
+    state: State, loaded: Loaded, task: Task, payload: Payload, info: QueryInfo, watch: Stopwatch
+) -> Embedded:
+    encoded = await loaded.engine.encode(task, payload, state.settings.deadline_s - watch.elapsed_s)
     watch.encoded(task.kind, encoded, info.seconds)
     return Embedded(encoded.vector, info, encoded.slots)
 

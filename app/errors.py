@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from index import errors as index_errors
 from models import errors as model_errors
 
 MEDIA_TYPE = "application/problem+json"
+LONGEST_RETRY_S = 60
 
 
 class ServiceError(Exception):
@@ -104,10 +106,12 @@ class MediaNotFound(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """More work than the machine can carry."""
+    """More work than the machine can carry. `after_s`: how long what is in front will take, as far as is known."""
 
-    def __init__(self, detail: str = "The service has more queries than it can carry; try again in a moment."):
-        super().__init__(detail, retry_after_s=1)
+    def __init__(
+        self, detail: str = "The service has more queries than it can carry; try again in a moment.", after_s: float = 0
+    ):
+        super().__init__(detail, retry_after_s=min(LONGEST_RETRY_S, max(1, math.ceil(after_s))))
 
 
 class NotReady(ServiceError):

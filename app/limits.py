@@ -14,6 +14,7 @@ from app.metrics import Metrics
 from app.settings import Settings
 
 LINGER_S = 2.0
+SMALL = 256 * 1024  # bytes
 ITEMS_PATH = re.compile(r"(/v1)?/collections/[^/]+/items")
 
 
@@ -106,8 +107,11 @@ class _Body:
     async def send(self, message: Message) -> None:
         """Pass the response on; where it overtakes the body, the rest of the body is read and thrown away first.
 
-        Closing the connection on a client that is still sending makes its system drop the answer unread.
+        Closing the connection on a client that is still sending makes its system drop the answer unread. A small body
+        is on its way as a whole, so that the connection can stay.
         """
+        if self._expected and self.declared is not None and self.declared <= SMALL and not self._waits_for_consent:
+            await self._linger()
         if self._expected and message["type"] == "http.response.start":
             message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
         ends = message["type"] == "http.response.body" and not message.get("more_body", False)

@@ -15,6 +15,7 @@ from app.access.guard import Guard
 from app.access.keys import read_keys
 from app.access.ports import AdminPort
 from app.context import RequestContext
+from app.door import Door
 from app.errors import PROBLEMS, problem_handler
 from app.hosts import HostGuard
 from app.limits import BodyLimits
@@ -78,6 +79,7 @@ def create_app(
     for kind in (*PROBLEMS, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, problem_handler)
     # The last one added is the outermost.
+    app.add_middleware(Door)
     app.add_middleware(BodyLimits, settings=settings, metrics=metrics)
     app.add_middleware(Guard, keys=app.state.api_keys)
     app.add_middleware(AdminPort, port=settings.admin_port)
@@ -91,6 +93,12 @@ def drain(app: FastAPI) -> None:
     """Say from now on that the service is stopping; what runs is answered still."""
     if (state := _state(app)) is not None:
         state.readiness.drain()
+
+
+def is_starting(app: FastAPI) -> bool:
+    """Whether the model and the collections are still being loaded."""
+    state = _state(app)
+    return state is None or state.readiness.phase == "starting"
 
 
 def is_broken(app: FastAPI) -> bool:

@@ -75,6 +75,9 @@ class Metrics:
             registry=self._registry,
         )
         self.queued = Gauge("speechclip_queued", "Queries waiting for the encoder.", registry=self._registry)
+        self.queued_seconds = Gauge(
+            "speechclip_queued_audio_seconds", "Seconds of audio waiting for the encoder.", registry=self._registry
+        )
         self.buffered = Gauge("speechclip_buffered_bytes", "Bytes of all bodies held now.", registry=self._registry)
         self.streams = Gauge("speechclip_streams", "Live searches that are open now.", registry=self._registry)
         self.stream_answers = Counter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,15 +15,20 @@ from app.errors import Overloaded
 P = ParamSpec("P")
 T = TypeVar("T")
 
+STAY_WEIGHT = 0.1
+"""Of the newest stay in the usual one."""
+
 
 class Admission:
-    """Lets so many queries in at one time and refuses the others at the door, so that whatever is let in is answered.
+    """Lets so many in at one time and refuses the others at the door, so that whatever is let in is answered.
 
-    For one event loop only.
+    Who is refused is told to come back after as long as others have stayed of late: those who are inside now will
+    have left by then.
     """
 
     def __init__(self, most: int) -> None:
-        self.most, self._held = most, 0
+        self.most, self._held, self._stay_s = most, 0, 0.0
+        self._changing = threading.Lock()
 
     @property
     def held(self) -> int:
@@ -34,16 +40,31 @@ class Admission:
         """Whether half of the places or more are taken: what can be done without should wait."""
         return 2 * self._held >= self.most
 
+    def require(self) -> None:
+        """Raise `Overloaded` unless there is a place."""
+        if self._held >= self.most:
+            raise Overloaded(after_s=self._stay_s)
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """One place, for as long as the context lasts; raises `Overloaded` when there is none."""
-        if self._held >= self.most:
-            raise Overloaded
-        self._held += 1
+        entered_at = self.enter()
         try:
             yield
         finally:
+            self.leave(entered_at)
+
+    def enter(self) -> float:
+        """Like the beginning of `hold`; what `leave` wants to know."""
+        with self._changing:
+            self.require()
+            self._held += 1
+        return time.monotonic()
+
+    def leave(self, entered_at: float) -> None:
+        with self._changing:
             self._held -= 1
+            self._stay_s += STAY_WEIGHT * (time.monotonic() - entered_at - self._stay_s)
 
 
 class BoundedPool:
@@ -51,24 +72,15 @@ class BoundedPool:
 
     def __init__(self, name: str, *, threads: int, max_waiting: int) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix=name)
-        self._most = threads + max_waiting
-        self._held = 0
-        self._lock = threading.Lock()
+        self._admission = Admission(threads + max_waiting)
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The function's result; raises `Overloaded` at once, and forgets a call that was cancelled before it began."""
-        with self._lock:
-            if self._held >= self._most:
-                raise Overloaded
-            self._held += 1
-        future = self._threads.submit(function, *args, **kwargs)
-        future.add_done_callback(self._release)
+        entered_at = self._admission.enter()
+        future: Future[T] = self._threads.submit(function, *args, **kwargs)
+        future.add_done_callback(lambda _: self._admission.leave(entered_at))
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """Finish what runs, and drop what waits."""
         self._threads.shutdown(wait=True, cancel_futures=True)
-
-    def _release(self, _: Future[T]) -> None:
-        with self._lock:
-            self._held -= 1

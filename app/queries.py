@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from app.errors import InvalidParameter, Malformed, UnsupportedMedia, details_of
@@ -58,12 +59,21 @@ def sniff(data: bytes) -> MediaKind:
 async def _body_values(request: Request, shape: type[MediaQuery]) -> dict[str, object]:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UnsupportedMedia("Compressed bodies are not read; send the file as it is.")
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    media_type = media_type_of(request.headers)
     if media_type == "multipart/form-data":
         return await _from_form(request, shape)
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if is_json(media_type):
         return _from_json(await request.body())
     return _from_raw(media_type, await request.body())
+
+
+def media_type_of(headers: Headers) -> str:
+    """What a body is, in small letters and without parameters; empty where nothing is said."""
+    return headers.get("content-type", "").split(";")[0].strip().lower()
+
+
+def is_json(media_type: str) -> bool:
+    return media_type == "application/json" or media_type.endswith("+json")
 
 
 async def _from_form(request: Request, shape: type[MediaQuery]) -> dict[str, object]:

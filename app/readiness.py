@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,12 +32,16 @@ class Readiness:
         self._phase: Phase = "starting"
         self._progress = Progress("starting", 0, 1)
         self._failure = ""
+        self.steps: dict[str, float] = {}
+        """Seconds that each step of the start took, as far as it has come."""
+        self._since = time.monotonic()
 
     @property
     def phase(self) -> Phase:
         return self._phase
 
     def advance(self, step: str, done: int, total: int) -> None:
+        self._note_step()
         self._progress = Progress(step, done, total)
 
     def fail(self, why: str) -> None:
@@ -45,6 +50,7 @@ class Readiness:
         self._enter("failed")
 
     def ready(self) -> None:
+        self._note_step()
         self._enter("ready")
 
     def drain(self) -> None:
@@ -62,6 +68,12 @@ class Readiness:
                 f"The service is starting: {step} ({done} of {total}).",
                 progress={"step": step, "done": done, "total": total},
             )
+
+    def _note_step(self) -> None:
+        """The step that was being done until now."""
+        step, now = self._progress.step, time.monotonic()
+        self.steps[step] = self.steps.get(step, 0.0) + now - self._since
+        self._since = now
 
     def _enter(self, phase: Phase) -> None:
         if self._phase != "draining":

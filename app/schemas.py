@@ -263,8 +263,14 @@ class Alive(_Response):
     status: Literal["alive"]
 
 
+class StartStep(_Response):
+    step: str
+    seconds: float
+
+
 class Ready(_Response):
     status: Literal["ready"]
+    started: list[StartStep] = Field(description="What the start consisted of, and how long each part took.")
 
 
 class Limits(_Response):
@@ -278,6 +284,7 @@ class Limits(_Response):
 
 class FullModelInfo(ModelInfo):
     fingerprint: str
+    precision: str = Field(description="Numbers in which its products are made: `fp32` or `bf16`.")
     branches: list[Branch] = Field(
         description="What `branch` may be in a query, first the one that is used by default; `cascaded` has slots."
     )

@@ -8,13 +8,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
+from app import collector
 from app.logs import configure_logging
-from app.main import create_app, drain, is_broken
+from app.main import create_app, drain, is_broken, is_starting
 from app.protocol import CONNECTIONS
 from app.settings import Settings
 from app.startup import OnStep
@@ -52,7 +53,7 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         **CONNECTIONS,
     )
     _warn_of_strangers(settings)
-    server = _Server(config, on_stop=lambda: drain(app), is_broken=lambda: is_broken(app))
+    server = _Server(config, app)
     server.run(_sockets(settings) if settings.admin_port else None)
     if is_broken(app):
         sys.exit(BROKEN_STATUS)
@@ -95,14 +96,14 @@ def _bound(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Tells the application of a signal at once, and ends well after it: being asked to stop is no failure."""
 
-    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None], is_broken: Callable[[], bool]) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
-        self._on_stop, self._is_broken = on_stop, is_broken
+        self._app = app
         self._stop_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         logger.info("stopping", extra={"signal": signal.Signals(sig).name})
-        self._on_stop()
+        drain(self._app)
         # Not kept for later, as uvicorn would: it raises the signal again at the end, and the process would die of it.
         if sig == signal.SIGTERM and self._stop_at is None:
             self._stop_at = time.monotonic() + DRAIN_S
@@ -111,8 +112,10 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
+        if not is_starting(self._app):
+            collector.resume()
         drained = self._stop_at is not None and time.monotonic() >= self._stop_at
-        return await super().on_tick(counter) or drained or self._is_broken()
+        return await super().on_tick(counter) or drained or is_broken(self._app)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

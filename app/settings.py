@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.access.keys import Rules
 from index.address import parse
 from index.errors import InvalidAddress
+from models.config import Precision
 from models.shelf import default_data, models_below
 
 MIB = 1024 * 1024
@@ -25,6 +26,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SPEECHCLIP_", validate_default=True, frozen=True)
 
     model: str = Field("nano", description="Name of a shipped or pulled model, or a model folder.")
+    precision: Precision = Field(
+        "fp32", description="Numbers of the model's products; bf16 is quicker where the machine has it, and less exact."
+    )
     data: Path = Field(default_factory=default_data, description="Folder of the collections and of pulled models.")
     store: str = Field("faiss", description="Where collections are: faiss, milvus-lite, or milvus://HOST[:PORT].")
     registry: Path | None = Field(None, description="A file with published models beside those that are known.")
@@ -54,8 +58,10 @@ class Settings(BaseSettings):
     queue_size: int = Field(
         64, ge=1, description="Queries being decoded or encoded, or waiting for it; more are refused."
     )
+    queue_seconds: float = Field(600.0, gt=0, description="Seconds of audio waiting to be encoded; more are refused.")
     max_streams: int = Field(32, ge=1, description="Live searches at one time; more are refused.")
-    batch_size: int = Field(8, ge=1, description="Most queries that are encoded together.")
+    batch_size: int = Field(8, ge=1, description="Most queries that are encoded together, where that pays: on a GPU.")
+    batch_seconds: float = Field(240.0, gt=0, description="Most seconds of audio that are encoded together.")
     decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
     search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")
     deadline_s: float = Field(30.0, gt=0, description="A query that is not answered after so long is given up.")

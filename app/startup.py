@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from app.catalogue import Catalogue
 from app.chosen import chosen_model
 from app.engine import BROKEN, Engine
+from app.engine.waiting import Bounds
 from app.errors import INTERNAL, kind_of
 from app.keywords import Vocabularies
+from app.settings import Settings
 from app.state import Loaded, State
 from index.address import open_store
 from index.backend import Store
@@ -82,9 +84,7 @@ class Startup:
             self._state.metrics,
             decode(UTTERANCE.read_bytes()).samples,
             lambda: self._state.readiness.fail(BROKEN),
-            max_batch=settings.batch_size,
-            # A group of a batch's items is in the queue beside the queries, never in the place of one.
-            max_queue=settings.queue_size + settings.batch_size,
+            bounds_of(settings, encoder),
         )
         self._state.partial = Loaded(engine, catalogue, Vocabularies(engine))
         self._step("saying a first word to the model", 0, 1)
@@ -108,8 +108,10 @@ class Startup:
         # Here, because these bring torch: the service answers /livez seconds earlier without it.
         from app.demo import prepare_collections
         from models.encoder import load_encoder
+        from models.lanes import share_cores
 
-        encoder = load_encoder(chosen_model(self._state.settings))
+        share_cores()
+        encoder = load_encoder(chosen_model(self._state.settings), self._state.settings.precision)
         prepare_collections(store, encoder, self._step)
         return encoder
 
@@ -119,6 +121,17 @@ class Startup:
         self._state.readiness.advance(step, done, total)
         if self._on_step is not None:
             self._on_step(step, done, total)
+
+
+def bounds_of(settings: Settings, encoder: Encoder) -> Bounds:
+    """Of the engine's queue."""
+    return Bounds(
+        # A group of a batch's items is in the queue beside the queries, never in the place of one.
+        waiting=settings.queue_size + settings.batch_size,
+        waiting_seconds=settings.queue_seconds,
+        batch=settings.batch_size if encoder.batched else 1,
+        batch_seconds=settings.batch_seconds,
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -31,6 +31,11 @@ class Stopwatch:
     batch: int = 0
     _noted_at: float = field(default_factory=time.perf_counter)
 
+    @property
+    def elapsed_s(self) -> float:
+        """Since the request began."""
+        return time.perf_counter() - self.started_at
+
     def note(self, stage: Stage, seconds: float, ago_s: float = 0.0) -> None:
         """A stage that ended `ago_s` before now. Several times of one stage add up."""
         self._add(stage, seconds)
@@ -60,7 +65,7 @@ class Stopwatch:
 
     def milliseconds(self) -> dict[str, float]:
         """Of every stage, with 0 for those that were not needed; ends the time in total."""
-        self._add("total", time.perf_counter() - self.started_at)
+        self._add("total", self.elapsed_s)
         stages: tuple[Stage, ...] = ("decode", "queue", "encode", "search", "total")
         return {stage: round(1000 * self.seconds.get(stage, 0.0), 2) for stage in stages}
 

@@ -65,6 +65,107 @@ def stream(
     tell(report, as_json)
 
 
+@benchmarks.command()
+def encode(
+    models: Annotated[
+        list[str] | None, typer.Option("--model", help="nano, base-parallel, base-cascaded, large-parallel, ...")
+    ] = None,
+    seconds: Annotated[list[float] | None, typer.Option(min=0.1, max=60, help="Of an utterance.")] = None,
+    batches: Annotated[list[int] | None, typer.Option("--batch", min=1, help="Utterances of one call.")] = None,
+    rounds: Rounds = 7,
+    seed: Seed = 7122,
+    threads: Annotated[int, typer.Option(min=1, help="That PyTorch may use.")] = 1,
+    as_json: AsJson = None,
+) -> None:
+    """Speech to vectors, beside what the published example does, for models of full size with random weights."""
+    from bench.encode import Wish, encode
+
+    chosen = _known(models or ["nano", "base-parallel", "base-cascaded"])
+    tell(encode(Wish(chosen, seconds or [3.0], batches or [1], rounds, seed, threads)), as_json)
+
+
+@benchmarks.command()
+def bulk(
+    models: Annotated[list[str] | None, typer.Option("--model", help="As for encode.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Images or captions of one call.")] = 16,
+    rounds: Rounds = 5,
+    seed: Seed = 7122,
+    threads: Annotated[int, typer.Option(min=1, help="That PyTorch may use.")] = 1,
+    as_json: AsJson = None,
+) -> None:
+    """Images and captions in a second, beside open_clip as it comes. Speech is in `encode`, with batches."""
+    from bench.bulk import bulk
+
+    tell(bulk(_known(models or ["nano", "base-parallel"]), batch, rounds, seed, threads), as_json)
+
+
+@benchmarks.command()
+def search(
+    folder: Annotated[Path, typer.Option(help="Where the collection is made, or was made by an earlier run.")],
+    recipes: Annotated[
+        list[str] | None, typer.Argument(help="Recipes, such as IVF-SQ8; without any it is filled.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Vectors.")] = 10_000,
+    dim: Annotated[int, typer.Option(min=1, help="Of a vector.")] = 512,
+) -> None:
+    """Kinds of index: what building, searching and opening cost, and what is found."""
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "bench.large_collection", "--count", str(count), "--dim", str(dim)]
+    done = subprocess.run([*command, "--folder", str(folder), *(recipes or [])], check=False)
+    raise typer.Exit(done.returncode)
+
+
+def _known(models: list[str]) -> list[str]:
+    from bench.full_size import NAMES
+
+    if unknown := sorted(set(models) - set(NAMES)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {', '.join(NAMES)}")
+    return models
+
+
+Model = Annotated[str, typer.Option(help="A shipped or pulled model, or a model folder.")]
+
+
+@benchmarks.command()
+def http(
+    model: Model = "nano",
+    rounds: Rounds = 3,
+    seed: Seed = 0,
+    each: Annotated[float, typer.Option(min=1, help="Seconds that each contender is asked in a round.")] = 5.0,
+    as_json: AsJson = None,
+) -> None:
+    """Whole queries: 1 to 64 clients, mixed files; beside the bare encoder, other ways to batch, and recognition."""
+    from bench.http import run
+
+    tell(run(model, rounds, seed, each), as_json)
+
+
+@benchmarks.command()
+def overload(
+    model: Model = "nano",
+    seed: Seed = 0,
+    times: Annotated[
+        float, typer.Option(min=1, help="Queries offered, in multiples of the most that are answered.")
+    ] = 10.0,
+    seconds: Annotated[float, typer.Option(min=1, help="How long.")] = 60.0,
+    as_json: AsJson = None,
+) -> None:
+    """Many times the queries that can be answered."""
+    from bench.overload import run
+
+    tell(run(model, seed, times, seconds), as_json)
+
+
+@benchmarks.command()
+def start(model: Model = "nano", rounds: Rounds = 5, seed: Seed = 0, as_json: AsJson = None) -> None:
+    """From the start of the process until queries are answered; memory at rest."""
+    from bench.start import run
+
+    tell(run(model, rounds, seed), as_json)
+
+
 def tell(report: Report, as_json: Path | None) -> None:
     """The report on standard output, and its figures in a file."""
     typer.echo(report.to_markdown(), nl=False)

@@ -6,6 +6,7 @@ itself: samples are counted while they are decoded, and resampled as they come.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from models.errors import AudioTooLong, AudioTooShort, NonFiniteAudio, SilentAudio, UndecodableAudio
 from models.media import Media, opened
-from models.resample import Resampler, mono
+from models.resample import Resampler, gathered, mono
 
 SAMPLE_RATE = 16_000  # Hz, of everything that follows
 MIN_SECONDS = 0.1
@@ -59,16 +60,25 @@ def decode(data: bytes, max_seconds: float = 30.0) -> Waveform:
 def _read(media: Media, max_seconds: float) -> tuple[NDArray[np.float32], float]:
     """The samples, and how many seconds of audio they were made from."""
     resampler, seconds = Resampler(SAMPLE_RATE), 0.0
-    for frame in media.frames(max_packets=int(MAX_PACKETS_PER_SECOND * (max_seconds + 1))):
-        _check_shape(frame)
-        # Counted before the samples are touched: one frame can hold hours.
-        seconds += frame.samples / frame.sample_rate
-        if seconds > max_seconds + ROUNDING_S:
-            raise AudioTooLong(_too_long(max_seconds, media.declared_seconds))
-        resampler.push(_finite(mono(frame), seconds), frame.sample_rate)
+    for group in gathered(_allowed(media, max_seconds)):
+        rate = group[0].sample_rate
+        for frame in group:
+            seconds += frame.samples / rate
+        resampler.push(_finite(mono(group), seconds), rate)
     if not seconds and media.damaged:
         raise UndecodableAudio("nothing in this file could be decoded")
     return audible(np.clip(resampler.finish(), -1.0, 1.0), seconds), seconds
+
+
+def _allowed(media: Media, max_seconds: float) -> Iterator[AudioFrame]:
+    """The frames, counted before their samples are touched: one of them can hold hours."""
+    seconds = 0.0
+    for frame in media.frames(max_packets=int(MAX_PACKETS_PER_SECOND * (max_seconds + 1))):
+        _check_shape(frame)
+        seconds += frame.samples / frame.sample_rate
+        if seconds > max_seconds + ROUNDING_S:
+            raise AudioTooLong(_too_long(max_seconds, media.declared_seconds))
+        yield frame
 
 
 def _check_shape(frame: AudioFrame) -> None:

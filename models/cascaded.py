@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from models.cif import Cif, Fired
+from models.clip import unit
 from models.config import CascadedConfig, ModelConfig
 from models.heads import AttentionHead, Head, TransformerHead, learnt_tokens, padding_mask, prepend, projection
 from models.keyword_norm import KeywordNorm
-from models.quantizer import cosines, quantize
+from models.quantizer import Subwords, quantize
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ class CascadedBranch(nn.Module):
         projected: Tensor = self.parallel_proj(self.self_att(x, padding, queries=1)[:, 0])
         return projected
 
-    def forward(self, features: Tensor, lengths: Tensor, table: Tensor, independent: bool) -> Keywords:
-        """(B, T, D) frames of which `lengths` (B,) are real, (V, E) sub-words to choose from -> keywords."""
+    def forward(self, features: Tensor, lengths: Tensor, subwords: Subwords, independent: bool) -> Keywords:
+        """(B, T, D) frames of which `lengths` (B,) are real, and what to choose from -> keywords."""
         x, padding = self.prepend(features, lengths)
         fired = None
         if self.cif is None:
@@ -77,8 +78,8 @@ class CascadedBranch(nn.Module):
             heard, counts = fired.features, fired.counts
         projected = self.keyword_proj(heard)
         vectors = self.keyword_norm(projected)
-        scores = cosines(vectors, table)
-        embeddings, targets = quantize(scores, table, self.config.temperature, self.training)
+        scores = unit(vectors) @ subwords.directions.T
+        embeddings, targets = quantize(scores, subwords.rows, self.config.temperature, self.training)
         return Keywords(projected, vectors, scores, targets, embeddings, counts, fired)
 
     def attention(self, features: Tensor, lengths: Tensor, keywords: Keywords) -> Tensor:

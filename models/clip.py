@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -60,15 +61,17 @@ class Tokenizer:
     def __init__(self, vocab_size: int = 49408, context_length: int = 77) -> None:
         self.context_length = context_length
         self._bpe = _byte_pair_encoding(vocab_size)
+        self._encoding = Lock()
         self.sot, self.eot = vocab_size - 2, vocab_size - 1
 
     def encode(self, text: str) -> list[int]:
         """Ids without start, end and padding."""
-        # Its cache keeps every word ever seen; strangers have more words than there is memory.
-        if len(self._bpe.cache) > _CACHED_WORDS:
-            self._bpe.cache.clear()
-        ids: list[int] = self._bpe.encode(text)
-        return ids
+        with self._encoding:
+            # Its cache keeps every word ever seen; strangers have more words than there is memory.
+            if len(self._bpe.cache) > _CACHED_WORDS:
+                self._bpe.cache.clear()
+            ids: list[int] = self._bpe.encode(text)
+            return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The pieces of `ids`, a space for every end of a word."""
@@ -143,6 +146,19 @@ def on_white(image: Image.Image) -> Image.Image:
         background = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(background, image).convert("RGB")
     return image.convert("RGB")
+
+
+def read_texts(clip: Any, tokens: Tensor) -> Tensor:
+    """(B, context_length) tokens -> (B, E), as `clip.encode_text`.
+
+    No position sees a later one, so the tower ends where the longest text does.
+    """
+    ends = tokens.argmax(1)
+    size = int(ends.max()) + 1
+    x = clip.token_embedding(tokens[:, :size]) + clip.positional_embedding[:size]
+    x = clip.transformer(x, attn_mask=clip.attn_mask[:size, :size])
+    read: Tensor = clip.ln_final(x[torch.arange(len(x), device=x.device), ends]) @ clip.text_projection
+    return read
 
 
 def unit(vectors: Tensor) -> Tensor:

@@ -12,6 +12,9 @@ Branch = Literal["parallel", "cascaded"]
 Kind = Literal["parallel", "cascaded", "hybrid", "cascaded+", "hybrid+"]
 """Of a model, by the branches it has and how they are made."""
 
+Precision = Literal["fp32", "bf16"]
+"""Of a model's products. fp32: results are the reference's up to rounding; bf16: quicker, and some ranks change."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +45,14 @@ class AudioConfig(_Section):
         for step in self.conv_stride:
             stride *= step
         return stride
+
+    @property
+    def frame_reach(self) -> int:
+        """Samples that one frame is made of."""
+        reach, stride = 1, 1
+        for kernel, step in zip(self.conv_kernel, self.conv_stride, strict=True):
+            reach, stride = reach + (kernel - 1) * stride, stride * step
+        return reach
 
     def frame_count(self, samples: int) -> int:
         """Frames that the convolutions make of `samples` samples."""

@@ -26,6 +26,11 @@ def mp3_counts_frames(data: bytes) -> bool:
     return any(tag in first for tag in (b"Xing", b"Info", b"VBRI"))
 
 
+def is_wav(data: bytes) -> bool:
+    """Whether these are the bytes of a WAV file."""
+    return data[:4] == b"RIFF" and data[8:RIFF_HEADER] == b"WAVE"
+
+
 def wav_has_no_length(data: bytes) -> bool:
     """Whether a WAV file was written into a pipe, before its length was known."""
     start = data.find(b"data", RIFF_HEADER) + 4

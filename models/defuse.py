@@ -7,10 +7,13 @@ whatever the file seems to be, so that no nesting or disguise hides it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 from models.errors import UndecodableAudio
 
 MAX_MP4_SAMPLES = 1 << 20  # six hours of AAC; each costs FFmpeg about 36 bytes
+TABLES = (b"LIST", b"trun", b"stsz", b"stz2")
 MATROSKA_TRACKS = bytes.fromhex("1654ae6b")
 MATROSKA_COMPRESSION = [
     bytes.fromhex(name) for name in ("6d80", "6240", "5034")
@@ -30,8 +33,8 @@ def defused(data: bytes) -> bytes:
 
 def _oversized_tables(data: bytes) -> list[int]:
     oversized, mp4_samples = [], 0
-    for match in re.finditer(b"LIST|trun|stsz|stz2", data):
-        at, name = match.start(), match[0]
+    for at in sorted(chain.from_iterable(_places(name, data) for name in TABLES)):
+        name = data[at : at + 4]
         if name == b"LIST":  # of a WAV's tags
             too_many = int.from_bytes(data[at + 4 : at + 8], "little") > len(data) - at
         else:
@@ -41,6 +44,14 @@ def _oversized_tables(data: bytes) -> list[int]:
         if too_many:
             oversized.append(at)
     return oversized
+
+
+def _places(name: bytes, data: bytes) -> Iterator[int]:
+    """One name at a time: a search for several at once takes forty times as long."""
+    at = data.find(name)
+    while at >= 0:
+        yield at
+        at = data.find(name, at + len(name))
 
 
 def _renamed(data: bytes, places: list[int]) -> bytes:

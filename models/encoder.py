@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -13,14 +14,24 @@ from PIL.Image import Image
 from torch import Tensor
 
 from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
-from models.config import Branch, ModelConfig
+from models.config import Branch, ModelConfig, Precision
+from models.faults import device_faults
 from models.folder import ModelFolder, find_model
+from models.hubert import Frames
 from models.keywords import KeywordSlot
+from models.lanes import lanes
+from models.listeners import InBatches, Listener, OneByOne
+from models.packed.tower import PackedTower
+from models.precision import KINDS, require
+from models.quantizer import Subwords
 from models.shelf import read_card
 from models.slots import SlotReader
 from models.speechclip import SpeechClip
 
 Vectors = NDArray[np.float32]
+
+LANES_OF_A_GPU = 2
+"""While one batch is on the device, another is padded, or read out and answered."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +48,13 @@ class SpeechEmbeddings:
 
 
 class Encoder(Protocol):
-    """What the service needs of a model. One thread at a time may call it.
+    """What the service needs of a model. Raises `DeviceOutOfMemory` and `DeviceLost` where its device does that.
 
     name: for people; fingerprint: equal only where all embeddings are; dim: E;
+    precision: in which its products are made;
     branches: what `branch=` may be, first the one that is used where none is asked for;
+    lanes: how many threads may call it at one time;
+    batched: whether several at once are quicker than one by one;
     card: what is known of it, in Markdown, or nothing.
     """
 
@@ -48,7 +62,10 @@ class Encoder(Protocol):
     fingerprint: str
     card: str
     dim: int
+    precision: Precision
     branches: Sequence[Branch]
+    lanes: int
+    batched: bool
 
     def embed_speech(
         self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
@@ -84,23 +101,29 @@ class Encoder(Protocol):
 
 
 class SpeechClipEncoder:
-    """`Encoder` by a SpeechCLIP model, on the GPU where there is one.
+    """`Encoder` by a SpeechCLIP model, on the GPU where there is one. Raises `PrecisionError`.
 
-    network: on `device`, in evaluation mode.
+    network: on `device`, in evaluation mode; on a CPU the layers of its CLIP are packed.
     """
 
-    def __init__(self, folder: ModelFolder, device: str | None = None) -> None:
+    def __init__(self, folder: ModelFolder, device: str | None = None, precision: Precision = "fp32") -> None:
         config: ModelConfig = folder.config
         self.config = config
         self.name, self.fingerprint, self.dim = config.name, folder.fingerprint, config.embedding_size
         self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
         self.card = read_card(folder.path)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        require(precision, self.device)
+        self.precision: Precision = precision
+        self.batched = self.device.type != "cpu"
+        self.lanes = LANES_OF_A_GPU if self.batched else lanes()
         self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
+        self._listen = self._arranged(KINDS[precision])
         self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)
         self._pixels = ImagePreprocessor(config.clip.vision)
         self._slots = SlotReader(folder.vocabulary, self._tokens)
 
+    @device_faults()
     @torch.inference_mode()
     def embed_speech(
         self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
@@ -113,16 +136,41 @@ class SpeechClipEncoder:
         shortest = min(len(wave) for wave in waves)
         if not self.config.audio.frame_count(shortest):
             raise ValueError(f"an utterance of {shortest} samples is too short for a single frame")
-        padded, lengths = pad(waves)
-        frames = self.network.audio_encoder(padded.to(self.device), lengths.to(self.device))
-        heard = self.network.keywords(frames) if return_keywords or branch == "cascaded" else None
-        if heard is None or branch == "parallel":
-            vectors = self.network.embed_whole(frames)
-        else:
-            vectors = self.network.embed_keywords(heard)
-        slots = self._slots.read(self.network, frames, heard) if return_keywords and heard is not None else None
-        return SpeechEmbeddings(_numpy(vectors), slots)
+        vectors = np.empty((len(waves), self.dim), np.float32)
+        slots: dict[int, list[KeywordSlot]] = {}
+        for rows, frames in self._listen(waves):
+            vectors[rows], heard = self._embed(frames, branch, return_keywords)
+            slots |= zip(rows, heard, strict=True)
+        return SpeechEmbeddings(vectors, [slots[row] for row in range(len(waves))] if return_keywords else None)
 
+    def _embed(
+        self, frames: Frames, branch: Branch, return_keywords: bool
+    ) -> tuple[Vectors, Sequence[list[KeywordSlot]]]:
+        """Of one group, with nothing for the slots that were not asked for."""
+        network, heard = self.network, None
+        if return_keywords or branch == "cascaded":
+            heard = network.keywords(frames, subwords=self._subwords)
+        if heard is None or branch == "parallel":
+            vectors = network.embed_whole(frames)
+        else:
+            vectors = network.embed_keywords(heard)
+        if heard is None or not return_keywords:
+            return _numpy(vectors), [[] for _ in vectors]
+        return _numpy(vectors), self._slots.read(network, frames, heard)
+
+    def _arranged(self, kind: torch.dtype) -> Listener:
+        if self.device.type != "cpu":
+            return InBatches(self.network.audio_encoder, self.device, kind)
+        clip = self.network.clip
+        clip.transformer = PackedTower(clip.transformer, kind)
+        clip.visual.transformer = PackedTower(clip.visual.transformer, kind)
+        return OneByOne(self.network.audio_encoder, kind)
+
+    @cached_property
+    def _subwords(self) -> Subwords:
+        return Subwords.of(self.network.subwords)
+
+    @device_faults()
     @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> Vectors:
         if not images:
@@ -132,12 +180,14 @@ class SpeechClipEncoder:
     def prepare_image(self, image: Image) -> Image:
         return centre(on_white(image), self.config.clip.vision.image_size)
 
+    @device_faults()
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         if not texts:
             return np.empty((0, self.dim), np.float32)
         return _numpy(self.network.embed_texts(self._tokens(texts).to(self.device)))
 
+    @device_faults()
     @torch.inference_mode()
     def slot_words(self, texts: Sequence[str]) -> Vectors | None:
         if "cascaded" not in self.branches:
@@ -151,18 +201,12 @@ class SpeechClipEncoder:
         return _numpy(unit(words))
 
 
-def pad(waves: Sequence[NDArray[np.float32]]) -> tuple[Tensor, Tensor]:
-    """(B, N) zero-padded waveforms and (B,) lengths in samples."""
-    lengths = [len(wave) for wave in waves]
-    padded = np.zeros((len(waves), max(lengths)), np.float32)
-    for row, wave in zip(padded, waves, strict=True):
-        row[: len(wave)] = wave
-    return torch.from_numpy(padded), torch.tensor(lengths)
+def load_encoder(name_or_path: str, precision: Precision = "fp32") -> SpeechClipEncoder:
+    """A shipped model by name, or a model folder by path.
 
-
-def load_encoder(name_or_path: str) -> SpeechClipEncoder:
-    """A shipped model by name, or a model folder by path. Raises `models.errors.ModelFolderError`."""
-    return SpeechClipEncoder(find_model(name_or_path))
+    Raises `models.errors.ModelFolderError`, and `PrecisionError` where this machine does not compute like that.
+    """
+    return SpeechClipEncoder(find_model(name_or_path), precision=precision)
 
 
 def _numpy(vectors: Tensor) -> Vectors:

@@ -91,8 +91,20 @@ class UnexpectedModel(PullError):
     """What arrived is a model, but not the one that the registry describes."""
 
 
+class DeviceOutOfMemory(ModelError):
+    """The device has no memory for this batch; a smaller one may fit."""
+
+
+class DeviceLost(ModelError):
+    """The device has stopped to work; within this process nothing will bring it back."""
+
+
 class BranchError(ModelError):
     """A branch was asked for that the model does not have."""
+
+
+class PrecisionError(ModelError):
+    """The machine does not compute as it was asked to."""
 
 
 class ImageError(Exception):

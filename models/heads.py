@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -35,8 +36,11 @@ class Head(nn.Module, ABC):
         return found
 
     def _attend(self, x: Tensor, padding: Tensor, queries: int) -> Tensor:
-        attended, _ = self.attention_layer(x[:, :queries], x, x, key_padding_mask=padding, need_weights=False)
-        summed: Tensor = x[:, :queries] + attended
+        layer, few = self.attention_layer, x[:, :queries]
+        if not self.training and 2 * queries * layer.num_heads <= layer.embed_dim:
+            return few + attend_from_few(layer, few, x, padding)
+        attended, _ = layer(few, x, x, key_padding_mask=padding, need_weights=False)
+        summed: Tensor = few + attended
         return summed
 
 
@@ -80,6 +84,25 @@ class AttentionHead(Head):
     def forward(self, x: Tensor, padding: Tensor, queries: int) -> Tensor:
         out: Tensor = self.norm(self._attend(x, padding, queries))
         return out
+
+
+def attend_from_few(layer: nn.MultiheadAttention, few: Tensor, many: Tensor, padding: Tensor) -> Tensor:
+    """(B, n, D) positions look at (B, T, D) -> (B, n, D), as `layer` with `key_padding_mask`, for a small n.
+
+    A score is query * (W key + b) = (query W) * key + query * b, of which the last is the same for every key; and a
+    mean of values is the value of a mean. So nothing need be made of each of the T positions.
+    """
+    size, heads = layer.embed_dim, layer.num_heads
+    weight: Any = layer.in_proj_weight
+    bias: Any = layer.in_proj_bias
+    query_weight, key_weight, value_weight = weight.view(3, size, size)
+    asked = F.linear(few, query_weight, bias[:size]).view(*few.shape[:2], heads, -1).transpose(1, 2)
+    looked_for = asked @ key_weight.view(heads, -1, size)  # (B, heads, n, D)
+    scores = looked_for @ many[:, None].transpose(2, 3) * (size // heads) ** -0.5
+    shares = scores.masked_fill(padding[:, None, None], -torch.inf).softmax(-1)
+    values = (shares @ many[:, None]) @ value_weight.view(heads, -1, size).transpose(1, 2)
+    answered: Tensor = layer.out_proj(values.transpose(1, 2).flatten(2) + bias[2 * size :])
+    return answered
 
 
 class ParallelBranch(nn.Module):

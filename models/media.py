@@ -12,7 +12,7 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from models.containers import mp3_counts_frames, ogg_page_is_cut, wav_has_no_length
+from models.containers import is_wav, mp3_counts_frames, ogg_page_is_cut, wav_has_no_length
 from models.defuse import defused
 from models.errors import NoAudioStream, UndecodableAudio
 
@@ -39,6 +39,8 @@ OPTIONS = {
     "advanced_editlist": "0",  # an MP4 edit list can repeat the whole index any number of times
     "probesize": str(1 << 19),  # bytes read in search of streams: a header of tiny packets costs seconds otherwise
 }
+# All that is to be known of a WAV's stream is in its header; FFmpeg would read packets in search of more.
+WAV_OPTIONS = {**OPTIONS, "max_probe_packets": "1"}
 MISSING_S = 0.1  # of the declared length, before a file counts as broken off
 
 
@@ -47,7 +49,7 @@ def opened(data: bytes) -> Iterator[Media]:
     """The audio of a file, from its bytes. Raises UndecodableAudio or NoAudioStream."""
     safe = BytesIO(defused(data))
     try:
-        container = av.open(safe, "r", container_options=OPTIONS)
+        container = av.open(safe, "r", container_options=WAV_OPTIONS if is_wav(data) else OPTIONS)
     # Broken headers end in FFmpeg errors, but in ValueError, IndexError and more as well: PyAV names no common base.
     except Exception as error:
         kinds = ", ".join(FORMATS.values())

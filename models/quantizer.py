@@ -14,6 +14,18 @@ SPECIAL = (0, 2, 3)
 """Rows of every published vocabulary that are no sub-words: the padding, the start and the end of a text."""
 
 
+@dataclass(frozen=True)
+class Subwords:
+    """What keywords are chosen from. rows: (V, E) as CLIP embeds them; directions: (V, E), the same at unit length."""
+
+    rows: Tensor
+    directions: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor) -> Subwords:
+        return cls(rows, unit(rows))
+
+
 def cosines(keywords: Tensor, table: Tensor) -> Tensor:
     """(B, K, E) against (V, E) -> (B, K, V)."""
     return unit(keywords) @ unit(table).T

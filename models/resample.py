@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,29 @@ from numpy.typing import NDArray
 from models.errors import UndecodableAudio
 
 DTYPES = {"u8": "u1", "s16": "i2", "s32": "i4", "flt": "f4", "dbl": "f8"}  # FFmpeg's sample formats in NumPy's words
+MOST_GATHERED = 64  # frames
 MAX_RATE_CHANGES = 100  # each costs the design of a filter
 
 
-def mono(frame: AudioFrame) -> NDArray[np.float64]:
-    """The mean of the frame's channels, (time,); full scale is 1."""
-    channels = _channels(frame)
+def gathered(frames: Iterable[AudioFrame]) -> Iterator[list[AudioFrame]]:
+    """Neighbours of one shape together: a codec's frames are so short that each would cost more than its samples."""
+    group: list[AudioFrame] = []
+    for frame in frames:
+        if group and (len(group) == MOST_GATHERED or _shape(frame) != _shape(group[0])):
+            yield group
+            group = []
+        group.append(frame)
+    if group:
+        yield group
+
+
+def _shape(frame: AudioFrame) -> tuple[int, str, int]:
+    return frame.sample_rate, frame.format.name, frame.layout.nb_channels
+
+
+def mono(frames: Sequence[AudioFrame]) -> NDArray[np.float64]:
+    """The mean of the channels of frames of one shape, (time,); full scale is 1."""
+    channels = np.concatenate([_channels(frame) for frame in frames], axis=1)
     # Sums of the largest doubles overflow: to an infinity, which is refused where it is seen.
     with np.errstate(over="ignore", invalid="ignore"):
         mean: NDArray[np.float64] = channels.mean(axis=0, dtype=np.float64)
@@ -28,7 +46,7 @@ def mono(frame: AudioFrame) -> NDArray[np.float64]:
 
 
 def _channels(frame: AudioFrame) -> NDArray[Any]:
-    """The frame's samples, (channels, time), as they were decoded.
+    """A frame's samples, (channels, time), as they were decoded.
 
     `AudioFrame.to_ndarray` would read one plane too many where there are eight (PyAV 18.1), and end the process.
     """

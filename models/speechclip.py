@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from models.cascaded import CascadedBranch, Keywords, read_keywords
-from models.clip import build_clip, unit
+from models.clip import build_clip, read_texts, unit
 from models.config import Branch, ModelConfig
 from models.errors import BranchError
 from models.heads import ParallelBranch
 from models.hubert import AudioEncoder, BatchSemantics, Frames
+from models.quantizer import Subwords
 
 
 class SpeechClip(nn.Module):
@@ -74,11 +75,16 @@ class SpeechClip(nn.Module):
             return unit(self.parallel_branch(frames.features, frames.lengths))
         return unit(self.cascaded_branch.parallel(frames.features, frames.lengths))
 
-    def keywords(self, frames: Frames, semantics: BatchSemantics = "independent") -> Keywords:
-        """What the slots of the cascaded branch heard in frames made with `semantics`. Raises `BranchError`."""
+    def keywords(
+        self, frames: Frames, semantics: BatchSemantics = "independent", subwords: Subwords | None = None
+    ) -> Keywords:
+        """What the slots of the cascaded branch heard in frames made with `semantics`. Raises `BranchError`.
+
+        subwords: those of the model, for a caller that asks often and keeps them
+        """
         self.require("cascaded")
         found: Keywords = self.cascaded_branch(
-            frames.features, frames.lengths, self.subwords, semantics == "independent"
+            frames.features, frames.lengths, subwords or Subwords.of(self.subwords), semantics == "independent"
         )
         return found
 
@@ -98,4 +104,4 @@ class SpeechClip(nn.Module):
 
     def embed_texts(self, tokens: Tensor) -> Tensor:
         """tokens: (B, context_length) from the model's tokeniser."""
-        return unit(self.clip.encode_text(tokens))
+        return unit(read_texts(self.clip, tokens))

@@ -205,10 +205,11 @@ class Stored(_Answer):
 
 
 class FullModel(Model):
-    """branches: what `branch` may be, the default first."""
+    """branches: what `branch` may be, the default first; precision: of its products, fp32 or bf16."""
 
     fingerprint: str
     branches: tuple[str, ...]
+    precision: str = "fp32"
 
 
 class Limits(_Answer):

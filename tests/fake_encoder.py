@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.config import Branch
+from models.config import Branch, Precision
 from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ class FakeEncoder:
 
     name = "fake"
     card = "# fake\n\nKnows *five* words.\n"
+    precision: Precision = "fp32"
     branches: Sequence[Branch] = ("parallel",)
+    lanes = 1
+    batched = True
 
     def __init__(self, dim: int = 16) -> None:
         self.dim = dim

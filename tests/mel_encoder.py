@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from models.config import Branch
+from models.config import Branch, Precision
 from models.errors import BranchError
 from tests.fake_encoder import Embeddings
 
@@ -33,7 +33,10 @@ class MelEncoder:
 
     name = "mel"
     card = ""
+    precision: Precision = "fp32"
     branches: Sequence[Branch] = ("parallel",)
+    lanes = 2
+    batched = False
 
     def __init__(self, dim: int = 24, seed: int = 0) -> None:
         self.dim = dim

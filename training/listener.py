@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from models.clip import unit
 from models.config import ModelConfig
-from models.encoder import pad
 from models.hubert import Frames
+from models.listeners import pad
 from models.speechclip import SpeechClip
 from training.batches import Batch
 from training.losses import TEMPERATURE

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperGroup
 
+from app import collector
 from app.cli.collection_commands import collections, items
 from app.cli.errors import TOLD, CommandError, sentence
 from app.cli.joined import joined_commands
@@ -105,6 +106,7 @@ def _options(
 @program.command()
 def serve(model: Model = None, data: Data = None, host: Host = None, port: Port = None) -> None:
     """Serve the API and the page until stopped."""
+    collector.pause()  # until the start is over, as the server sees
     from app.cli.local import settings_of
     from app.cli.terminal import progress_bar
     from app.server import serve

@@ -152,7 +152,7 @@ def _engine(
         from app.bulk import ray_engine
         from models.encoder import load_encoder
 
-        load = partial(load_encoder, chosen_model(settings))
+        load = partial(load_encoder, chosen_model(settings), settings.precision)
         return ray_engine.embedded(items, kind, load, settings.max_seconds, size)
     return local.embedded(items, kind, encoder, settings.max_seconds, size)
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from app.chosen import chosen_model
 from app.cli.errors import CommandError
 from app.cli.terminal import progress_bar, waiting
+from app.collector import uncollected
 from app.demo import DEFAULTS, prepare_collections
 from app.settings import Settings
 from index import address
@@ -37,10 +38,10 @@ def open_store(settings: Settings) -> Store:
 
 def load_model(settings: Settings) -> Encoder:
     """Raises `models.errors.ModelError`."""
-    with waiting(f"loading the model {settings.model}"):
+    with waiting(f"loading the model {settings.model}"), uncollected():
         from models.encoder import load_encoder
 
-        return load_encoder(chosen_model(settings))
+        return load_encoder(chosen_model(settings), settings.precision)
 
 
 @contextmanager

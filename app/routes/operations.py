@@ -10,7 +10,7 @@ from app.openapi import problem_responses
 from app.requests import MAX_TOP_K
 from app.routes.collections import describe_all
 from app.routes.search import REVISION_CHARACTERS
-from app.schemas import Alive, FullModelInfo, InfoResponse, Limits, Ready
+from app.schemas import Alive, FullModelInfo, InfoResponse, Limits, Ready, StartStep
 from app.state import Loaded, State, state_of
 from app.version import DISTRIBUTION, service_version
 
@@ -32,7 +32,8 @@ async def readyz(request: Request) -> Ready:
     catalogue = state.loaded().catalogue
     if not catalogue.collections and (catalogue.failed or catalogue.busy):
         await state.searching.run(catalogue.require_any)
-    return Ready(status="ready")
+    steps = [StartStep(step=step, seconds=round(seconds, 3)) for step, seconds in state.readiness.steps.items()]
+    return Ready(status="ready", started=steps)
 
 
 @router.get("/info", summary="What is running here")
@@ -93,6 +94,7 @@ def _model(loaded: Loaded) -> FullModelInfo:
         revision=revision,
         dim=encoder.dim,
         fingerprint=encoder.fingerprint,
+        precision=encoder.precision,
         branches=list(encoder.branches),
     )
 

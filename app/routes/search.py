@@ -219,7 +219,9 @@ async def _nearest(
 
 async def _collection(name: str, call: _Call) -> Collection:
     """Raises `CollectionNotFound`, and `ModelMismatch` for vectors of another model."""
-    collection = await call.state.searching.run(call.loaded.catalogue.get, name)
+    collection = call.loaded.catalogue.find(name)
+    if collection is None:
+        collection = await call.state.searching.run(call.loaded.catalogue.get, name)
     collection.require(call.loaded.engine.encoder.fingerprint)
     return collection
 

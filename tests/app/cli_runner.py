@@ -51,7 +51,7 @@ class Speechclip:
             assert len(lines) == 1, result.stderr
         return lines[-1].removeprefix("Error: ")
 
-    def load_encoder(self, name_or_path: str) -> FakeEncoder:
+    def load_encoder(self, name_or_path: str, precision: str) -> FakeEncoder:
         self.loaded.append(name_or_path)
         if name_or_path == "missing":
             raise ModelFolderError("no model 'missing'")

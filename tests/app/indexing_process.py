@@ -21,7 +21,7 @@ class Slow(FakeEncoder):
         return super()._embed(kind, words)
 
 module = ModuleType("models.encoder")
-module.load_encoder = lambda name: Slow()
+module.load_encoder = lambda name, precision: Slow()
 sys.modules["models.encoder"] = module
 program(prog_name="speechclip")
 """

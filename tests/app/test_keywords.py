@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app import keywords
 from app.engine import Engine
+from app.engine.waiting import Bounds
 from app.errors import EncodingFailed
 from app.keywords import MOST_SLOTS, MOST_WORDS_OF_A_SLOT, Vocabularies, Vocabulary, spoken_keywords, texts_of
 from app.metrics import Metrics
@@ -155,7 +156,7 @@ def encoder() -> SlotEncoder:
 @pytest.fixture
 def engine(encoder: SlotEncoder) -> Iterator[Engine]:
     utterance = decode(spoken("dog")).samples
-    engine = Engine(encoder, Metrics(), utterance, lambda: None, max_batch=4, max_queue=8)
+    engine = Engine(encoder, Metrics(), utterance, lambda: None, Bounds(8, 600.0, 4, 240.0))
     yield engine
     encoder.open.set()
     engine.close(10)

@@ -37,7 +37,7 @@ class FakeLoading:
         self.waiting = threading.Event()
         self.error: Exception | None = None
 
-    def load_encoder(self, name_or_path: str) -> FakeEncoder:
+    def load_encoder(self, name_or_path: str, precision: str) -> FakeEncoder:
         self.loaded.append(name_or_path)
         if self.error is not None:
             raise self.error
@@ -85,7 +85,11 @@ def test_until_the_model_is_there_the_service_lives_but_is_not_ready(
 
     loading.go_on.set()
     wait_until_ready(starting)
-    assert starting.get("/readyz").json() == {"status": "ready"}
+    ready = starting.get("/readyz").json()
+    assert ready["status"] == "ready"
+    steps = {one["step"]: one["seconds"] for one in ready["started"]}
+    assert {"loading the model", "opening the collections", "saying a first word to the model"} <= set(steps)
+    assert all(seconds >= 0 for seconds in steps.values())
     assert loading.loaded == ["some-model"]
     assert [one["name"] for one in starting.get("/collections").json()["collections"]] == ["made"]
 

@@ -17,9 +17,9 @@ from torch import Tensor
 from models.cascaded import Keywords, read_keywords
 from models.cif import Fired
 from models.clip import unit
-from models.encoder import pad
 from models.heads import Head, TransformerHead, padding_mask, prepend
 from models.hubert import BatchSemantics, Frames
+from models.listeners import pad
 from models.official import read_official
 from models.official_file import OfficialFile, open_official
 from models.quantizer import Statistics, candidates, cosines

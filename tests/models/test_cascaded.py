@@ -12,6 +12,7 @@ from models.cascaded import CascadedBranch, Keywords, read_keywords
 from models.clip import build_clip
 from models.config import ModelConfig
 from models.heads import padding_mask
+from models.quantizer import Subwords
 from tests.tiny_model import Style, spread, tiny_config, tiny_speechclip
 
 LENGTHS = torch.tensor([40, 9, 1])
@@ -40,7 +41,7 @@ def features() -> Tensor:
 def hear(
     branch: CascadedBranch, features: Tensor, lengths: Tensor, table: Tensor, independent: bool = True
 ) -> Keywords:
-    heard: Keywords = branch(features, lengths, table, independent)
+    heard: Keywords = branch(features, lengths, Subwords.of(table), independent)
     return heard
 
 

@@ -20,9 +20,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from models.convert import convert
-from models.encoder import SpeechClipEncoder, pad
+from models.encoder import SpeechClipEncoder
 from models.errors import CheckpointError, ConversionError
 from models.folder import ModelFolder, find_model
+from models.listeners import pad
 from models.official import read_official
 from models.official_file import open_official
 from tests.official_checkpoint import official_content, tensors_of, write_official
@@ -282,15 +283,16 @@ def test_a_converted_model_embeds_as_the_checkpoint_read_directly(parity: Path, 
     direct = read_official(checkpoint, name, FIXTURE_HEADS).build()
     with np.load(parity / "common" / "wavs.npz") as file:
         waves: list[NDArray[np.float32]] = [file[f"wav{place}"] for place in range(4)]
-    encoder = SpeechClipEncoder(folder, "cpu")
+    encoder, converted = SpeechClipEncoder(folder, "cpu"), folder.load()
     picture = Image.fromarray(np.random.default_rng(7122).integers(0, 255, (70, 90, 3), np.uint8))
 
     assert folder.config.branch == name.removesuffix("_base").split("_large")[0].replace("_plus", "+")
     assert encoder.branches
     for branch in encoder.branches:
         with torch.inference_mode():
-            expected = direct.embed_speech(*pad(waves), branch=branch).numpy()
-        np.testing.assert_array_equal(encoder.embed_speech(waves, branch).vectors, expected)
+            expected = direct.embed_speech(*pad(waves), branch=branch)
+            assert torch.equal(converted.embed_speech(*pad(waves), branch=branch), expected)
+        np.testing.assert_allclose(encoder.embed_speech(waves, branch).vectors, expected.numpy(), rtol=0, atol=1e-5)
     for vectors in (encoder.embed_images([picture]), encoder.embed_texts(["a dog", "two cats"])):
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert json.loads((folder.path / "vocabulary.json").read_bytes()) == list(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.config import Branch
-from models.encoder import Encoder, SpeechClipEncoder, load_encoder, pad
+from models.encoder import Encoder, SpeechClipEncoder, load_encoder
 from models.errors import BranchError, ModelFolderError
+from models.listeners import pad
 from models.shelf import fingerprint
 from tests.tiny_model import BRANCHES, Style, save_tiny_model
 

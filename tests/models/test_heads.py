@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from models.heads import AttentionHead, Head, Mlp, ParallelBranch, TransformerHead, padding_mask, prepend, projection
+from models.heads import (
+    AttentionHead,
+    Head,
+    Mlp,
+    ParallelBranch,
+    TransformerHead,
+    attend_from_few,
+    padding_mask,
+    prepend,
+    projection,
+)
 from tests.tiny_model import spread
 
 
@@ -43,6 +53,16 @@ def test_what_lies_beyond_an_utterance_is_not_seen(branch: ParallelBranch) -> No
     for place, length in enumerate(lengths.tolist()):
         alone = branch(features[place : place + 1, :length], torch.tensor([length]))
         torch.testing.assert_close(ours[place], alone[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 4])
+def test_a_few_positions_see_what_they_would_see_with_keys_and_values_of_all(heads: int) -> None:
+    layer = nn.MultiheadAttention(16, heads, batch_first=True)
+    spread(layer)
+    x, padding = frames(2, 30, 16), padding_mask(30, torch.tensor([30, 11]))
+    expected, _ = layer(x[:, :3], x, x, key_padding_mask=padding, need_weights=False)
+
+    torch.testing.assert_close(attend_from_few(layer, x[:, :3], x, padding), expected, rtol=0, atol=1e-5)
 
 
 def test_frames_have_no_order(branch: ParallelBranch) -> None:

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from models.config import AudioConfig
-from models.encoder import pad
 from models.hubert import AudioEncoder, BatchSemantics, Frames, official_frame_lengths, official_frame_mask
+from models.listeners import pad
 from tests.tiny_model import Style, spread, tiny_config
 
 Noises = Callable[[Sequence[int]], list[NDArray[np.float32]]]

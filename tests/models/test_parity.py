@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.encoder import pad
+from models.listeners import pad
 from models.official import read_official
 from tests.models.parity_computed import HUBERT_HEADS, Array, Computed
 from tests.models.parity_variants import INPUTS, KNOWN_TO_BE_WRONG, RANKED, SINGLES, VARIANTS, Variant, tolerance

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from models.clip import Tokenizer
-from models.encoder import pad
 from models.keywords import KeywordSlot
+from models.listeners import pad
 from models.slots import SlotReader
 from models.speechclip import SpeechClip
 from tests.tiny_model import VOCABULARY, Style, tiny_config, tiny_speechclip

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from models.clip import unit
 from models.config import Branch
-from models.encoder import pad
 from models.errors import BranchError
+from models.listeners import pad
 from models.speechclip import SpeechClip
 from tests.tiny_model import BRANCHES, VOCABULARY, Style, tiny_config, tiny_speechclip
 

@@ -16,8 +16,8 @@ from torch.utils.data import Dataset as TorchDataset
 
 from models.audio import decode
 from models.clip import ImagePreprocessor
-from models.encoder import pad
 from models.errors import AudioError, UndecodableImage
+from models.listeners import pad
 from training.datasets import Pair
 from training.errors import DatasetError
 from training.published.errors import TrainingError

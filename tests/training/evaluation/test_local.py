@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from models.config import Branch
-from models.encoder import load_encoder, pad
+from models.encoder import load_encoder
 from models.errors import BranchError, ModelFolderError
 from models.folder import find_model
+from models.listeners import pad
 from tests.fake_encoder import drawn, spoken
 from tests.tiny_model import BranchName, save_tiny_model
 from training.evaluation.embedder import Semantics

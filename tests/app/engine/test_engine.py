@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from app.engine import MOST_FAILURES, Encoded, Engine, Task
-from app.errors import Draining, EncodingFailed, Overloaded
+from app.engine.waiting import Bounds
+from app.errors import DeadlineExceeded, Draining, EncodingFailed, Overloaded
 from app.metrics import Metrics
 from models.audio import decode
 from models.config import Branch
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings
 
 MOST_IN_BATCH, MOST_WAITING = 4, 8
+BOUNDS = Bounds(waiting=MOST_WAITING, waiting_seconds=600.0, batch=MOST_IN_BATCH, batch_seconds=240.0)
 WAIT_S = 10
 UTTERANCE = "guitar"
 
@@ -43,7 +46,7 @@ def broke() -> threading.Event:
 @pytest.fixture
 def engine(encoder: FakeEncoder, metrics: Metrics, broke: threading.Event) -> Iterator[Engine]:
     utterance = decode(spoken(UTTERANCE)).samples
-    engine = Engine(encoder, metrics, utterance, broke.set, max_batch=MOST_IN_BATCH, max_queue=MOST_WAITING)
+    engine = Engine(encoder, metrics, utterance, broke.set, BOUNDS)
     yield engine
     encoder.open.set()
     engine.close(WAIT_S)
@@ -105,7 +108,7 @@ def test_queries_that_want_different_things_are_kept_apart(engine: Engine, encod
 
 def test_each_query_gets_its_own_slots() -> None:
     encoder = SlotEncoder()
-    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, max_batch=4, max_queue=8)
+    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, BOUNDS)
     hold(engine, encoder)
     task = Task("speech", keywords=True)
     answers = {word: engine.submit(task, decode(said(word, "cat")).samples) for word in ("dog", "rocket")}
@@ -133,7 +136,7 @@ def test_a_slot_with_values_that_are_no_numbers_is_a_failure(
     encoder = SlotEncoder()
     damaged = replace(encoder.slot(0, "dog"), **damage)  # type: ignore[arg-type]
     monkeypatch.setattr(encoder, "slot", lambda place, word: damaged)
-    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, max_batch=4, max_queue=8)
+    engine = Engine(encoder, Metrics(), decode(said("dog")).samples, lambda: None, BOUNDS)
 
     with pytest.raises(EncodingFailed):
         engine.submit(Task("speech", keywords=True), decode(said("dog")).samples).result(WAIT_S)
@@ -257,6 +260,8 @@ def test_a_thread_that_ends_by_itself_is_broken_too(
     engine.submit(Task("text"), "the last")
 
     assert broke.wait(WAIT_S)
+    for lane in engine._lanes:
+        lane.join(WAIT_S)
     assert engine.broken
 
 
@@ -289,6 +294,19 @@ def test_closing_gives_up_in_the_end(engine: Engine, encoder: FakeEncoder) -> No
     engine.close(timeout_s=0.05)
 
     assert waiting.cancelled()
+
+
+def test_a_query_whose_time_is_up_is_not_encoded(engine: Engine, encoder: FakeEncoder, metrics: Metrics) -> None:
+    hold(engine, encoder)
+    late, kept = engine.submit(Task("text"), "late", within_s=0.01), engine.submit(Task("text"), "kept")
+    time.sleep(0.02)
+    encoder.open.set()
+    kept.result(WAIT_S)
+
+    with pytest.raises(DeadlineExceeded):
+        late.result(WAIT_S)
+    assert encoder.seen == ["held", "kept"]
+    assert b"speechclip_skipped_total 1.0" in metrics.render()
 
 
 def test_cancelling_the_wait_cancels_the_query(engine: Engine, encoder: FakeEncoder) -> None:
