@@ -179,6 +179,8 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     model_errors.AudioTooShort: ProblemKind(422, "audio_too_short", "The audio is too short"),
     model_errors.AudioTooLong: ProblemKind(422, "audio_too_long", "The audio is too long"),
     model_errors.NonFiniteAudio: ProblemKind(422, "non_finite_audio", "The audio holds samples that are no numbers"),
+    model_errors.DecodingStopped: ProblemKind(422, "decoding_stopped", "Decoding the file was stopped"),
+    model_errors.NoDecoder: ProblemKind(503, "no_decoder", "Nothing can be decoded at the moment"),
     model_errors.BranchError: ProblemKind(422, "branch_not_found", "The model has no such branch"),
     model_errors.ImageError: ProblemKind(415, "unsupported_media", "The image cannot be read"),
     index_errors.CollectionNotFound: ProblemKind(404, "collection_not_found", "There is no such collection"),
