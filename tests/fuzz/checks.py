@@ -12,10 +12,8 @@ from tests.fuzz.service import Answer
 
 Json = Mapping[str, Any]
 
-REFUSED_ANYWHERE = frozenset(
-    {"malformed", "not_found", "method_not_allowed", "request_timeout", "body_too_large", "host_not_allowed"}
-)
-"""Codes that a request can get before it is known what it asks for."""
+NO_OPERATION = frozenset({"not_found", "method_not_allowed"})
+"""Codes of paths that only look like one of the description."""
 FAILURES = frozenset({501, 503, 504})
 """Statuses from 500 on that are no mistake of the service."""
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id"}
@@ -44,7 +42,7 @@ class Description:
             yield f"{answer.status} {code}"
         if answer.status >= 400 and request.method.upper() != b"HEAD":
             yield from self._problem(answer)
-        if request.head is None and code not in REFUSED_ANYWHERE:
+        if request.head is None and code not in NO_OPERATION:
             yield from self._undocumented(request, answer.status)
 
     def _problem(self, answer: Answer) -> Iterator[str]:
