@@ -40,7 +40,7 @@ def test_queries_are_answered_as_without(make_client: MakeClient) -> None:
             heard = client.post("/search/images", content=spoken("dog"), headers=AUDIO).json()
             shown = client.post("/embed", files={"image": drawn("cat")}).json()
             refused = client.post("/embed", content=b"nothing", headers=AUDIO).json()
-            answers.append((heard["query"], heard["results"], shown, refused["detail"]))
+            answers.append((heard["query"], heard["results"], shown["query"], shown["vector"], refused["detail"]))
 
     assert answers[0] == answers[1]
 
