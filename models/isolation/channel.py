@@ -20,7 +20,7 @@ class Channel:
         """How long everything that follows may take in all; None for as long as it likes."""
         self._until = None if seconds is None else time.monotonic() + seconds
 
-    def send(self, message: bytes | memoryview) -> None:
+    def send(self, message: bytes) -> None:
         self._patience()
         self._end.sendall(LENGTH.pack(len(message)))
         self._patience()

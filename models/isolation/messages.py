@@ -31,12 +31,12 @@ REFUSALS: Mapping[str, type[Exception]] = {
 NONSENSE = (ValueError, TypeError, KeyError, RecursionError)
 """What reading an answer raises that no decoder has given."""
 
-Answer = tuple[bytes, bytes | memoryview]
+Answer = tuple[bytes, bytes]
 
 
 def audio_answer(wave: Waveform) -> Answer:
     head = {"format": wave.format, "truncated": wave.truncated}
-    return _json(head), memoryview(np.ascontiguousarray(wave.samples, "<f4")).cast("B")
+    return _json(head), wave.samples.astype("<f4").tobytes()
 
 
 def image_answer(image: Image.Image, format: str) -> Answer:
