@@ -30,7 +30,7 @@ RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
 FROM base AS runtime
 RUN useradd --create-home --uid 10001 speechclip && install --directory --owner=speechclip /data
 COPY docker/healthcheck.py /usr/local/lib/speechclip/healthcheck.py
-ENV PATH=/opt/speechclip/bin:$PATH SPEECHCLIP_DATA=/data SPEECHCLIP_HOST=0.0.0.0
+ENV PATH=/opt/speechclip/bin:$PATH SPEECHCLIP_DATA=/data SPEECHCLIP_HOST=0.0.0.0 SPEECHCLIP_DECODE_ISOLATION=true
 USER speechclip
 WORKDIR /data
 VOLUME /data

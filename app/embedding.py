@@ -16,10 +16,8 @@ from app.requests import AnyQuery, MediaQuery
 from app.schemas import QueryInfo
 from app.state import Loaded, State
 from app.stopwatch import Stopwatch
-from models.audio import decode
 from models.config import Branch
 from models.errors import BranchError
-from models.images import decode_image
 from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
@@ -65,12 +63,12 @@ async def embed_admitted(
 ) -> Embedded:
     """The same for a query that has its place already, and a branch that the model has."""
     if query.audio is not None:
-        work = partial(decode, query.audio.data, max_seconds=state.settings.max_seconds)
+        work = partial(state.decoder.audio, query.audio.data)
         wave = await watch.run("decode", state.decoding, work)
         info = _info("audio", wave.format, round(wave.seconds, 3), wave.truncated)
         return await _encode(state, loaded, Task("speech", query.branch, keywords), wave.samples, info, watch)
     if query.image is not None:
-        image, name = await watch.run("decode", state.decoding, partial(decode_image, query.image.data))
+        image, name = await watch.run("decode", state.decoding, partial(state.decoder.image, query.image.data))
         return await _encode(state, loaded, Task("image"), image, _info("image", name), watch)
     return await _encode(state, loaded, Task("text"), query.text or "", _info("text"), watch)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 
 from index import errors as index_errors
 from models import errors as model_errors
@@ -183,6 +184,8 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     model_errors.AudioTooShort: ProblemKind(422, "audio_too_short", "The audio is too short"),
     model_errors.AudioTooLong: ProblemKind(422, "audio_too_long", "The audio is too long"),
     model_errors.NonFiniteAudio: ProblemKind(422, "non_finite_audio", "The audio holds samples that are no numbers"),
+    model_errors.DecodingStopped: ProblemKind(422, "decoding_stopped", "Decoding the file was stopped"),
+    model_errors.NoDecoder: ProblemKind(503, "no_decoder", "Nothing can be decoded at the moment"),
     model_errors.BranchError: ProblemKind(422, "branch_not_found", "The model has no such branch"),
     model_errors.ImageError: ProblemKind(415, "unsupported_media", "The image cannot be read"),
     index_errors.CollectionNotFound: ProblemKind(404, "collection_not_found", "There is no such collection"),
@@ -260,7 +263,18 @@ def problem_of_status(status: int, *, path: str, request_id: str) -> JSONRespons
 async def problem_handler(request: Request, error: Exception) -> JSONResponse:
     """What FastAPI calls for every exception of the table."""
     request.state.problem_code = kind_of(error).code
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names the methods of the first route of this path, and each method has a route here.
+        error.headers = {"Allow": ", ".join(_methods(request))}
     return problem(error, path=request.url.path, request_id=request.state.request_id)
+
+
+def _methods(request: Request) -> Iterator[str]:
+    """Those that have a route for the path of the request."""
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        asked = {**request.scope, "method": method}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            yield method
 
 
 def details_of(error: ValidationError | RequestValidationError, *where: str) -> list[dict[str, object]]:

@@ -19,7 +19,7 @@ from app.media import media_file
 from app.state import Loaded, State
 from app.stopwatch import Stopwatch
 from index.backend import Collection
-from models.images import decode_image
+from models.decoders import Decoder
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of a picture's file."""
@@ -93,7 +93,7 @@ async def explain(
         path, _, status = await state.searching.run(partial(media_file, collection, id))
         if status.st_size > MOST_BYTES:
             raise UnsupportedMedia(f"The file of the record {id!r} is too large to be looked at again.")
-        pictures, part = await watch.run("decode", state.decoding, partial(_pictures, loaded, path))
+        pictures, part = await watch.run("decode", state.decoding, partial(_pictures, state.decoder, loaded, path))
         cosines = [float(vector @ one) for one in await _embedded(state, loaded, pictures)]
     return Explanation(cosines[0], GRID.drops(cosines[0], cosines[1:]), part)
 
@@ -111,9 +111,9 @@ def covered(picture: Image.Image, box: Box) -> Image.Image:
     return copy
 
 
-def _pictures(loaded: Loaded, path: Path) -> tuple[list[Image.Image], Part]:
+def _pictures(decoder: Decoder, loaded: Loaded, path: Path) -> tuple[list[Image.Image], Part]:
     """What the model looks at of the picture in a file, as it is and under every cover, and which part that is."""
-    image, _ = decode_image(path.read_bytes())
+    image, _ = decoder.image(path.read_bytes())
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     square = loaded.engine.encoder.prepare_image(image.crop((left, top, left + side, top + side))).convert("RGB")

@@ -20,6 +20,8 @@ PROBLEM_REF = {"$ref": REF.format(model=Problem.__name__)}
 BINARY = {"type": "string", "format": "binary"}
 SHAPES = (EmbeddingsRequest, NewItem, NewItems, SearchQuery, KeywordQuery, EmbedQuery, ExplainQuery, Problem)
 
+# Of a request that is not HTTP, not allowed, or has a body where none is wanted, whatever it asks for.
+ANY_PROBLEMS = (400, 401, 403, 408, 413, 421, 429, 500)
 QUERY_PROBLEMS = (400, 401, 403, 404, 408, 409, 413, 415, 421, 422, 429, 500, 501, 503, 504)
 
 Json = dict[str, Any]
@@ -108,6 +110,10 @@ def _document(app: FastAPI) -> Json:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     _, definitions = models_json_schema([(shape, "validation") for shape in SHAPES], ref_template=REF)
     schemas |= definitions["$defs"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            described = problem_responses(ANY_PROBLEMS).items()
+            operation["responses"] |= {str(status): one for status, one in described}
     document["x-problems"] = [kind._asdict() for kind in problem_kinds()]
     return document
 

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     batch_size: int = Field(8, ge=1, description="Most queries that are encoded together, where that pays: on a GPU.")
     batch_seconds: float = Field(240.0, gt=0, description="Most seconds of audio that are encoded together.")
     decode_threads: int = Field(2, ge=1, le=64, description="Bodies decoded at one time.")
+    decode_isolation: bool = Field(
+        False, description="Decode audio and images in processes of their own, with limits; as many as decode threads."
+    )
     search_threads: int = Field(2, ge=1, le=64, description="Searches run at one time.")
     deadline_s: float = Field(30.0, gt=0, description="A query that is not answered after so long is given up.")
     max_items: int = Field(256, ge=1, le=4096, description="Most items in one batch.")

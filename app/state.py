@@ -17,6 +17,8 @@ from app.pools import Admission, BoundedPool
 from app.readiness import Readiness
 from app.settings import Settings
 from app.tracing import Traces
+from models.decoders import Decoder, DirectDecoder
+from models.isolation.decoder import IsolatedDecoder
 
 WRITERS = 4
 MOST_UPKEEP = 8
@@ -43,6 +45,7 @@ class State:
         self.admission = Admission(settings.queue_size)
         waiting = settings.queue_size
         self.decoding = BoundedPool("decode", threads=settings.decode_threads, max_waiting=waiting)
+        self.decoder = _decoder(settings)
         self.searching = BoundedPool("search", threads=settings.search_threads, max_waiting=waiting)
         # Writers wait for each other, and upkeep takes long: neither is to take a thread from a search.
         self.writing = BoundedPool("write", threads=WRITERS, max_waiting=waiting)
@@ -72,8 +75,15 @@ class State:
             self.partial.engine.close(self.settings.deadline_s)
         for pool in (self.decoding, self.searching, self.writing, self.upkeep):
             pool.close()
+        self.decoder.close()
         if self.partial is not None:
             self.partial.catalogue.close()
+
+
+def _decoder(settings: Settings) -> Decoder:
+    if settings.decode_isolation:
+        return IsolatedDecoder(settings.decode_threads, settings.max_seconds)
+    return DirectDecoder(settings.max_seconds)
 
 
 def state_of(request: HTTPConnection) -> State:

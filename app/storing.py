@@ -22,9 +22,8 @@ from index.errors import InvalidRecord
 from index.manifest import Kind
 from index.media import SCHEME, name_of
 from index.records import Record, check_records
-from models.audio import decode
+from models.decoders import Decoder
 from models.errors import AudioError, ImageError
-from models.images import decode_image
 
 Vector = NDArray[np.float32]
 Content = Image | NDArray[np.float32] | str
@@ -77,13 +76,13 @@ def ids_of(items: Sequence[NewItem]) -> list[str]:
     return [item.id or _source(item)[1][:ID_CHARACTERS] for item in items]
 
 
-def ready_item(item: NewItem, kind: Kind, dim: int, max_seconds: float) -> ReadyItem:
+def ready_item(item: NewItem, kind: Kind, dim: int, decoder: Decoder) -> ReadyItem:
     """Decode what an item brings. Raises one of `REFUSALS`."""
     name, _ = _source(item)
     if name != "vector" and kind not in KINDS[name]:
         fitting = [known for known in KINDS if kind in KINDS[known]]
         raise InvalidParameter(f"a collection of {kind} takes {' and '.join([*fitting, 'vector'])}, not {name}")
-    payload, suffix = _decoded(item, max_seconds)
+    payload, suffix = _decoded(item, decoder)
     data = item.image or item.audio
     media = None if data is None or item.uri is not None else (name_of(data.data, suffix), data.data)
     uri = item.uri if media is None else SCHEME + media[0]
@@ -100,7 +99,7 @@ async def ready_batch(state: State, loaded: Loaded, collection: Collection, item
     for start in range(0, len(items), group_size):
         group = items[start : start + group_size]
         # Decoded images are large: only one group of them is ever held.
-        outcomes = await state.decoding.run(_ready_group, group, collection.kind, dim, state.settings.max_seconds)
+        outcomes = await state.decoding.run(_ready_group, group, collection.kind, dim, state.decoder)
         refused |= {start + place: one for place, one in enumerate(outcomes) if isinstance(one, Exception)}
         if len(refused) >= MOST_DETAILS:
             break
@@ -115,14 +114,14 @@ async def ready_batch(state: State, loaded: Loaded, collection: Collection, item
     return ReadyBatch([one.record for one in ready], np.stack(vectors), media)
 
 
-def _ready_group(items: Sequence[NewItem], kind: Kind, dim: int, max_seconds: float) -> list[ReadyItem | Exception]:
-    return list(_each_ready(items, kind, dim, max_seconds))
+def _ready_group(items: Sequence[NewItem], kind: Kind, dim: int, decoder: Decoder) -> list[ReadyItem | Exception]:
+    return list(_each_ready(items, kind, dim, decoder))
 
 
-def _each_ready(items: Sequence[NewItem], kind: Kind, dim: int, max_seconds: float) -> Iterator[ReadyItem | Exception]:
+def _each_ready(items: Sequence[NewItem], kind: Kind, dim: int, decoder: Decoder) -> Iterator[ReadyItem | Exception]:
     for item in items:
         try:
-            yield ready_item(item, kind, dim, max_seconds)
+            yield ready_item(item, kind, dim, decoder)
         except REFUSALS as error:
             yield error
 
@@ -155,13 +154,13 @@ def _task(payload: Content) -> Task:
     return Task("image") if isinstance(payload, Image) else Task("speech")
 
 
-def _decoded(item: NewItem, max_seconds: float) -> tuple[Content | None, str]:
+def _decoded(item: NewItem, decoder: Decoder) -> tuple[Content | None, str]:
     """What the encoder is given, and the suffix of a file of its format."""
     if item.image is not None:
-        image, format = decode_image(item.image.data)
+        image, format = decoder.image(item.image.data)
         return image, f".{format}"
     if item.audio is not None:
-        wave = decode(item.audio.data, max_seconds)
+        wave = decoder.audio(item.audio.data)
         return wave.samples, SUFFIXES.get(wave.format, f".{wave.format}")
     return item.text, ""
 

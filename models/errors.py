@@ -113,3 +113,11 @@ class ImageError(Exception):
 
 class UndecodableImage(ImageError):
     """The bytes are no image of a known kind."""
+
+
+class DecodingStopped(AudioError, ImageError):
+    """The process that decoded the file crashed, hung, or went over what decoding may take."""
+
+
+class NoDecoder(Exception):
+    """No process to decode in can be started."""

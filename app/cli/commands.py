@@ -104,7 +104,16 @@ def _options(
 
 
 @program.command()
-def serve(model: Model = None, data: Data = None, host: Host = None, port: Port = None) -> None:
+def serve(
+    model: Model = None,
+    data: Data = None,
+    host: Host = None,
+    port: Port = None,
+    decode_isolation: Annotated[
+        bool | None,
+        typer.Option("--decode-isolation/--no-decode-isolation", help="Decode files in processes of their own."),
+    ] = None,
+) -> None:
     """Serve the API and the page until stopped."""
     collector.pause()  # until the start is over, as the server sees
     from app.cli.local import settings_of
@@ -112,7 +121,7 @@ def serve(model: Model = None, data: Data = None, host: Host = None, port: Port 
     from app.server import serve
     from app.startup import READY
 
-    settings = settings_of(model=model, data=data, host=host, port=port)
+    settings = settings_of(model=model, data=data, host=host, port=port, decode_isolation=decode_isolation)
     with progress_bar(last=READY) as advance:
         serve(settings, advance)
 

@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.storing import REFUSALS, ReadyItem, ready_item
 from index.backend import Collection
 from index.records import Record
+from models.decoders import DirectDecoder
 
 if TYPE_CHECKING:
     from models.encoder import Encoder
@@ -103,7 +104,7 @@ def _embedded(
 ) -> tuple[ReadyItem, NDArray[np.float32]]:
     """The item without its content, which may be large, and its vector (E,)."""
     try:
-        ready = ready_item(item, collection.kind, collection.dim, settings.max_seconds)
+        ready = ready_item(item, collection.kind, collection.dim, DirectDecoder(settings.max_seconds))
     except REFUSALS as error:
         raise CommandError(f"{source} cannot be stored: {error}") from None
     # What is named on the command line is never a vector.

@@ -29,7 +29,7 @@ async def converse(socket: WebSocket, state: State, loaded: Loaded) -> None:
     wanted = _wanted(first)
     finder = Finder(state, loaded, wanted)
     await finder.check()
-    source = source_of(wanted.format, wanted.rate, most)
+    source = source_of(wanted.format, wanted.rate, most, state.decoder)
     inbox = Inbox(source.most_bytes, cut=wanted.format == "pcm")
     interval_ms, id = round(1000 * INTERVAL_S), socket.state.request_id
     ready = Ready(type="ready", max_seconds=most, interval_ms=interval_ms, request_id=id)

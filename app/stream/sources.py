@@ -7,7 +7,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from models.audio import SAMPLE_RATE, decode
+from models.audio import SAMPLE_RATE
+from models.decoders import Decoder
 from models.errors import AudioError, AudioTooLong
 from models.resample import Resampler
 
@@ -58,8 +59,8 @@ class Container:
 
     most_bytes = MAX_CONTAINER_BYTES
 
-    def __init__(self, max_seconds: float) -> None:
-        self._max_seconds = max_seconds
+    def __init__(self, max_seconds: float, decoder: Decoder) -> None:
+        self._max_seconds, self._decoder = max_seconds, decoder
         self._data = bytearray()
         self._heard: Samples = np.empty(0, np.float32)
 
@@ -71,7 +72,7 @@ class Container:
 
     def _decode(self, last: bool) -> None:
         try:
-            self._heard = decode(bytes(self._data), self._max_seconds + LATE_S).samples
+            self._heard = self._decoder.audio(bytes(self._data), self._max_seconds + LATE_S).samples
         except AudioTooLong:
             raise
         except AudioError:
@@ -80,6 +81,6 @@ class Container:
                 raise
 
 
-def source_of(format: Literal["pcm", "container"], rate: int, max_seconds: float) -> Source:
-    """Where a stream's audio comes from; `rate` is that of `pcm`."""
-    return Pcm(rate, max_seconds) if format == "pcm" else Container(max_seconds)
+def source_of(format: Literal["pcm", "container"], rate: int, max_seconds: float, decoder: Decoder) -> Source:
+    """Where a stream's audio comes from; `rate` is that of `pcm`, `decoder` is for files."""
+    return Pcm(rate, max_seconds) if format == "pcm" else Container(max_seconds, decoder)

@@ -153,7 +153,7 @@ def test_files_being_decoded_hold_up_nothing_else(make_client: MakeClient, monke
         return decode(data, max_seconds)
 
     with make_client(decode_threads=1) as client, ThreadPoolExecutor(4) as pool:
-        monkeypatch.setattr("app.embedding.decode", slow_decode)
+        monkeypatch.setattr("models.decoders.decode", slow_decode)
         crowd = [pool.submit(client.post, "/embed", files={"file": spoken("dog")}) for _ in range(4)]
         assert client.get("/livez").status_code == 200
         assert ask(client, "dog").status_code == 200
@@ -171,7 +171,7 @@ def test_more_files_than_may_wait_to_be_decoded_are_refused(
         return decode(data, max_seconds)
 
     with make_client(decode_threads=1, queue_size=3) as client, ThreadPoolExecutor(6) as pool:
-        monkeypatch.setattr("app.embedding.decode", slow_decode)
+        monkeypatch.setattr("models.decoders.decode", slow_decode)
         crowd = [pool.submit(client.post, "/embed", files={"file": spoken("dog")}) for _ in range(6)]
         refused = [one.result(WAIT_S) for one in itertools.islice(as_completed(crowd), 3)]
         gate.set()

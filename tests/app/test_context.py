@@ -66,6 +66,9 @@ def test_an_unknown_path_is_a_problem(client: TestClient, path: str) -> None:
         ("DELETE", "/", "GET, HEAD"),
         ("POST", "/docs", "GET, HEAD"),
         ("OPTIONS", "/collections", "GET, HEAD"),
+        ("PATCH", "/collections/images", "GET, PUT, DELETE, HEAD"),
+        ("PUT", "/v1/collections/images/items", "GET, POST, HEAD"),
+        ("POST", "/collections/images/items/dog", "GET, DELETE, HEAD"),
     ],
 )
 def test_a_wrong_method_is_told_the_right_one(client: TestClient, method: str, path: str, allowed: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from app.stream.sources import Container, Pcm, source_of
+from models.decoders import DirectDecoder
 from models.errors import AudioTooLong, UndecodableAudio
 from tests.app.stream.talk import pcm
 from tests.fake_encoder import heard, spoken
@@ -40,7 +41,7 @@ def test_no_more_than_the_longest_is_kept() -> None:
 
 
 def test_a_file_is_heard_as_far_as_it_has_come() -> None:
-    data, source = spoken("dog", 1.0), Container(30.0)
+    data, source = spoken("dog", 1.0), Container(30.0, DirectDecoder())
     assert len(source.take(data[:20], last=False)) == 0
     assert len(source.take(data[20:16_044], last=False)) == 8000
     assert len(source.take(b"", last=False)) == 8000
@@ -48,18 +49,18 @@ def test_a_file_is_heard_as_far_as_it_has_come() -> None:
 
 
 def test_a_file_that_is_none_is_refused_at_its_end() -> None:
-    source = Container(30.0)
+    source = Container(30.0, DirectDecoder())
     assert len(source.take(b"no audio at all", last=False)) == 0
     with pytest.raises(UndecodableAudio):
         source.take(b"", last=True)
 
 
 def test_a_file_is_cut_at_the_longest_and_refused_when_it_is_much_longer() -> None:
-    assert len(Container(0.5).take(spoken("dog", 1.0), last=True)) == 8000
+    assert len(Container(0.5, DirectDecoder()).take(spoken("dog", 1.0), last=True)) == 8000
     with pytest.raises(AudioTooLong):
-        Container(0.5).take(spoken("dog", 35.0), last=False)
+        Container(0.5, DirectDecoder()).take(spoken("dog", 35.0), last=False)
 
 
 def test_which_source() -> None:
-    assert isinstance(source_of("pcm", 8000, 1.0), Pcm)
-    assert isinstance(source_of("container", 8000, 1.0), Container)
+    assert isinstance(source_of("pcm", 8000, 1.0, DirectDecoder()), Pcm)
+    assert isinstance(source_of("container", 8000, 1.0, DirectDecoder()), Container)
