@@ -37,11 +37,14 @@ class Client:
         self._stream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, sound: Sound) -> Answer:
-        began = time.perf_counter()
+        """As every client does, anew on another connection where one that was kept has been closed meanwhile."""
+        began, kept = time.perf_counter(), self._stream is not None
         try:
             status, body = await self._exchange(sound)
         except (OSError, EOFError):
             self.close()
+            if kept:
+                return await self.ask(sound)
             status, body = 0, {}
         return Answer(status, began, time.perf_counter() - began, body, sound.seconds)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +32,7 @@ def run(model: str, seed: int, times: float, for_s: float) -> Report:
     with TemporaryDirectory() as folder:
         make_collections(data := Path(folder) / "data", model, seed)
         with Service(model, data) as service:
-            report.add("", measured(service, sounds, times, for_s))
+            report.add("Before, meanwhile, after", measured(service, sounds, times, for_s))
     return report
 
 
@@ -91,4 +92,6 @@ def _row(name: str, answers: Sequence[Answer]) -> dict[str, Any]:
     if refused:
         row |= {"refused": len(refused), "refusal p50 ms": float(np.median(refused))}
         row |= {"refusal p99 ms": float(np.percentile(refused, 99))}
-    return row | {"errors": len(answers) - len(good) - len(refused)}
+    # By status; 0 is a connection that broke.
+    wrong = Counter(one.status for one in answers if one.status not in (200, REFUSED))
+    return row | {"errors": ", ".join(f"{count} x {status}" for status, count in wrong.items()) or 0}
