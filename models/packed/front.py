@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.config import AudioConfig
 from models.packed.linear import Activation, PackedLinear, windows
 
-_FRAMES = 96
+_FRAMES = 150
 """Frames that are made at one time: what is between the convolutions then stays in the processor's caches."""
 
 

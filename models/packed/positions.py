@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.packed.linear import Activation, PackedLinear, windows
 
-_FRAMES = 128
+_FRAMES = 256
 """Frames at one time: what they see of each other is written out, which for a whole utterance would be much."""
 
 
