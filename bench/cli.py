@@ -85,6 +85,20 @@ def encode(
 
 
 @benchmarks.command()
+def precision(
+    recordings: Annotated[Path, typer.Argument(help="A folder of recordings: each is a query.")],
+    model: Annotated[str, typer.Option(help="As for encode.")] = "nano",
+    max_seconds: Annotated[float, typer.Option(help="Longer recordings are passed over.")] = 20.0,
+    threads: Annotated[int, typer.Option(min=1, help="That PyTorch may use.")] = 1,
+    as_json: AsJson = None,
+) -> None:
+    """Which vectors and ranks the precision changes, against the network as it is trained."""
+    from bench.precision import precision
+
+    tell(precision(_known([model])[0], recordings, max_seconds, threads), as_json)
+
+
+@benchmarks.command()
 def bulk(
     models: Annotated[list[str] | None, typer.Option("--model", help="As for encode.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Images or captions of one call.")] = 16,
