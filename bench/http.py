@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -130,7 +131,7 @@ def _row(clients: int, name: str, rounds: Sequence[tuple[list[Answer], float]], 
         **{f"p{part} ms": float(np.percentile(took, part)) for part in (50, 95, 99)},
         **{f"{stage} ms": value for stage, value in stages.items()},
         "CPU ms": 1000 * sum(cpu for _, cpu in rounds) / len(good),
-        "errors": len(answers) - len(good),
+        "refused or failed": by_status(answers, 200),
     }
 
 
@@ -139,6 +140,12 @@ def rate(answers: Sequence[Answer], worth: Callable[[Answer], float] = lambda _:
     good = [answer for answer in answers if answer.status == 200]
     begun, ended = min(one.began_s for one in good), max(one.began_s + one.took_s for one in good)
     return sum(worth(one) for one in good) / (ended - begun)
+
+
+def by_status(answers: Sequence[Answer], *fine: int) -> str:
+    """How often each status came that is none of these; 0 is a connection that broke."""
+    wrong = Counter(one.status for one in answers if one.status not in fine)
+    return ", ".join(f"{count} x {status}" for status, count in wrong.items()) or "none"
 
 
 def beside_the_best(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from bench.gallery import make_collections
-from bench.http import PATH, SOUNDS, rate
+from bench.http import PATH, SOUNDS, by_status, rate
 from bench.load import Answer, closed_loop, open_loop
 from bench.report import Report
 from bench.service import Service
@@ -92,6 +91,4 @@ def _row(name: str, answers: Sequence[Answer]) -> dict[str, Any]:
     if refused:
         row |= {"refused": len(refused), "refusal p50 ms": float(np.median(refused))}
         row |= {"refusal p99 ms": float(np.percentile(refused, 99))}
-    # By status; 0 is a connection that broke.
-    wrong = Counter(one.status for one in answers if one.status not in (200, REFUSED))
-    return row | {"errors": ", ".join(f"{count} x {status}" for status, count in wrong.items()) or 0}
+    return row | {"failed": by_status(answers, 200, REFUSED)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ BUSY = b"HTTP/1.1 429 Too Many\r\nContent-Length: 2\r\nConnection: close\r\n\r\n
 
 def asked(answers: list[bytes], work: Callable[[int], Awaitable[list[Answer]]]) -> list[Answer]:
     """What clients saw of a server that gives these answers in turn, and again from the first."""
-    given = 0
+    given, writers = 0, list[asyncio.StreamWriter]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal given
+        writers.append(writer)
         try:
             while True:
                 head = (await reader.readuntil(HEAD_END)).decode()
@@ -39,7 +41,12 @@ def asked(answers: list[bytes], work: Callable[[int], Awaitable[list[Answer]]]) 
     async def run() -> list[Answer]:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         async with server:
-            return await work(server.sockets[0].getsockname()[1])
+            found = await work(server.sockets[0].getsockname()[1])
+        for writer in writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        return found
 
     return asyncio.run(run())
 
