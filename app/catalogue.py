@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 
 from app.errors import CollectionBusy
 from index.backend import Collection, Store
+from index.durable.snapshot import Snapshot
 from index.errors import CollectionError, CollectionExists, CollectionLocked, CollectionNotFound, ServerUnreachable
 from index.manifest import Kind
-from index.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from os.path import lexists
 
 from app.settings import Settings
 from models.errors import ModelNotPulled
-from models.registry import is_name, load_registry
-from models.shelf import find_pulled
+from models.published.registry import is_name, load_registry
+from models.published.shelf import find_pulled
 
 
 def chosen_model(settings: Settings) -> str:

@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from app.access.guard import Guard
 from app.access.keys import read_keys
 from app.access.ports import AdminPort
-from app.context import RequestContext
-from app.door import Door
 from app.errors import PROBLEMS, problem_handler
-from app.hosts import HostGuard
-from app.limits import BodyLimits
+from app.http.context import RequestContext
+from app.http.door import Door
+from app.http.hosts import HostGuard
+from app.http.limits import BodyLimits
 from app.metrics import Metrics
 from app.openapi import openapi_of
 from app.routes import collections, embeddings, items, operations, pages, search, session, stream, upkeep

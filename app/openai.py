@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
-from app.requests import MAX_FIELDS, MAX_TEXT, Base64, EmbedQuery, Media
+from app.query.requests import MAX_FIELDS, MAX_TEXT, Base64, EmbedQuery, Media
 
 MAX_INPUTS = 2048
 

@@ -10,9 +10,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from app.errors import FRAMEWORK, INTERNAL, MEDIA_TYPE, PROBLEMS, ProblemKind
-from app.items import MediaItem, NewItem, NewItems
+from app.keeping.items import MediaItem, NewItem, NewItems
 from app.openai import EmbeddingsRequest
-from app.requests import EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, SearchQuery
+from app.query.requests import EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, SearchQuery
 from app.schemas import Problem
 
 REF = "#/components/schemas/{model}"

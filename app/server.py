@@ -14,9 +14,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import collector
+from app.http.protocol import CONNECTIONS
 from app.logs import configure_logging
 from app.main import create_app, drain, is_broken, is_starting
-from app.protocol import CONNECTIONS
 from app.settings import Settings
 from app.startup import OnStep
 

@@ -14,7 +14,7 @@ from app.access.keys import Rules
 from index.address import parse
 from index.errors import InvalidAddress
 from models.config import Precision
-from models.shelf import default_data, models_below
+from models.published.shelf import default_data, models_below
 
 MIB = 1024 * 1024
 TRACES_PACKAGE = "opentelemetry-exporter-otlp-proto-http"

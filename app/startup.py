@@ -14,7 +14,7 @@ from app.chosen import chosen_model
 from app.engine import BROKEN, Engine
 from app.engine.waiting import Bounds
 from app.errors import INTERNAL, kind_of
-from app.keywords import Vocabularies
+from app.query.keywords import Vocabularies
 from app.settings import Settings
 from app.state import Loaded, State
 from index.address import open_store

@@ -11,9 +11,9 @@ from starlette.requests import HTTPConnection
 from app.catalogue import Catalogue
 from app.engine import Engine
 from app.errors import NotReady
-from app.keywords import Vocabularies
 from app.metrics import Metrics
 from app.pools import Admission, BoundedPool
+from app.query.keywords import Vocabularies
 from app.readiness import Readiness
 from app.settings import Settings
 from app.tracing import Traces

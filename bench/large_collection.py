@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.collection import Collection
-from index.layered import LayeredIndex
-from index.recipes import RecipeName
+from index.large.layered import LayeredIndex
+from index.large.recipes import RecipeName
 from index.records import Record
 from index.store import Store
 from index.vectors import Ids

@@ -23,11 +23,11 @@ from PIL import Image
 from torch import Tensor
 
 from app.demo.collections import DRAWINGS, Drawing, lexicon
-from app.explaining import Grid, covered
+from app.query.explaining import Grid, covered
 from models.clip import ImagePreprocessor, on_white, unit
 from models.encoder import SpeechClipEncoder, load_encoder
 from models.images import decode_image
-from training.people import recordings, speech_folder
+from training.nano.people import recordings, speech_folder
 
 SIDE, DRAWN = 256, 104  # pixels of a picture, and of each drawing in it
 Vectors = NDArray[np.float32]

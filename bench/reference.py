@@ -15,10 +15,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.cascaded import CascadedBranch
+from models.branches.cascaded import CascadedBranch
+from models.branches.heads import TransformerHead
+from models.branches.quantizer import SPECIAL
 from models.clip import unit
-from models.heads import TransformerHead
-from models.quantizer import SPECIAL
 from models.speechclip import SpeechClip
 
 

@@ -77,7 +77,7 @@ def open_store(text: str, data: Path) -> Store:
     """
     address = parse(text, data)
     if address is None:
-        from index.gpu import Gpu
+        from index.large.gpu import Gpu
         from index.store import Store as Files
 
         return Files(data / "collections", Gpu.find())

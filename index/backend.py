@@ -9,12 +9,12 @@ from typing import Protocol, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from index.batches import Once, Receipt
+from index.durable.batches import Once, Receipt
+from index.durable.snapshot import Snapshot
 from index.filters import Filter
 from index.manifest import Built, Kind
 from index.ranking import Hit
 from index.records import Record
-from index.snapshot import Snapshot
 
 Page: TypeAlias = list[Record]  # `Collection.list` hides the builtin's name inside the class
 Hits: TypeAlias = list[list[Hit]]

@@ -11,22 +11,22 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from index import files, generations
-from index.batches import Once, Receipt
-from index.builder import Effort, Tell
 from index.derived import Derived
+from index.durable import files, generations
+from index.durable.batches import Once, Receipt
+from index.durable.locks import FileLock, Gate
+from index.durable.media import SCHEME, Media
+from index.durable.rows import Change, Row
+from index.durable.table import Table
 from index.errors import BuildFailed, CollectionError, InvalidRecipe, InvalidRecord, ItemNotFound, ModelMismatch
 from index.filters import Filter
-from index.gpu import Gpu
-from index.locks import FileLock, Gate
+from index.large.builder import Effort, Tell
+from index.large.gpu import Gpu
+from index.large.recipes import RecipeName
+from index.large.renewal import Renewal
 from index.manifest import BaseFiles, Built, Kind, Manifest
-from index.media import SCHEME, Media
 from index.ranking import Hit, nearest, ranked
-from index.recipes import RecipeName
 from index.records import Record, Vectors, check_id, check_records, check_vectors
-from index.renewal import Renewal
-from index.rows import Change, Row
-from index.table import Table
 from index.upkeep import Upkeep
 from index.vectors import VectorIndex
 
@@ -134,7 +134,7 @@ class Collection(Upkeep):
         media: Mapping[str, bytes] | None = None,
         once: Once | None = None,
     ) -> Receipt:
-        """The same, with files that the collection is to keep, by the names that `index.media` gives them.
+        """The same, with files that the collection is to keep, by the names that `index.durable.media` gives them.
 
         A batch that comes `once` is stored once, however often it is sent: then it has the receipt that it had the
         first time. Raises `BatchKeyReused` for another batch with its key, and `InvalidRecord` also for a record whose

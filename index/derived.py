@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from index import files, tuning
-from index.base import Base
-from index.builder import Builder, Effort, Tell
+from index.durable import files
+from index.durable.index_files import IndexFiles
+from index.durable.rows import State
+from index.durable.table import Table
 from index.errors import BuildFailed, CollectionDamaged
-from index.gpu import Gpu
-from index.index_files import IndexFiles
-from index.layered import FEWEST_CHANGES, LayeredIndex
+from index.large import tuning
+from index.large.base import Base
+from index.large.builder import Builder, Effort, Tell
+from index.large.gpu import Gpu
+from index.large.layered import FEWEST_CHANGES, LayeredIndex
 from index.manifest import BaseFiles, IndexFile, Manifest
-from index.rows import State
-from index.table import Table
 from index.vectors import FaissIndex, VectorIndex
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from index.durable.sqlite import damage, guarded
 from index.errors import CollectionError
 from index.manifest import Kind, Manifest
 from index.names import NAME
-from index.sqlite import damage, guarded
 
 MOST_BYTES_READ = 256 * 1024 * 1024
 """Records in files larger than that are not looked through: it would take longer than somebody waits."""

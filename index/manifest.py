@@ -9,9 +9,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from index import files
+from index.durable import files
 from index.errors import CollectionDamaged
-from index.recipes import RecipeName
+from index.large.recipes import RecipeName
 
 FILE_NAME = "manifest.json"
 

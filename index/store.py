@@ -8,16 +8,16 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from index import files, generations
 from index.collection import Collection
+from index.durable import files, generations
+from index.durable.locks import FileLock
+from index.durable.snapshot import Snapshot
+from index.durable.table import FILE_NAME as RECORDS
+from index.durable.table import Table
 from index.errors import CollectionExists, CollectionLocked, CollectionNotFound
-from index.gpu import Gpu
-from index.locks import FileLock
+from index.large.gpu import Gpu
 from index.manifest import Kind, Manifest
 from index.names import NAME, checked
-from index.snapshot import Snapshot
-from index.table import FILE_NAME as RECORDS
-from index.table import Table
 
 _LEFTOVER = re.compile(rf"\.(?P<name>{NAME.pattern})\.(new|deleted)")
 

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from index import files, generations
 from index.derived import Derived
-from index.locks import Gate
+from index.durable import files, generations
+from index.durable.locks import Gate
+from index.durable.media import Media
+from index.durable.rows import State
+from index.durable.snapshot import Contents, Snapshot
+from index.durable.table import FILE_NAME, Table
+from index.large.renewal import Renewal
 from index.manifest import Manifest
-from index.media import Media
-from index.renewal import Renewal
-from index.rows import State
-from index.snapshot import Contents, Snapshot
-from index.table import FILE_NAME, Table
 from index.vectors import VectorIndex
 
 

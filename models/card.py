@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from models.config import ModelConfig
-from models.official_file import OfficialFile
+from models.official.file import OfficialFile
 
 _SETTINGS = {
     "Data": "data.dataset.name",

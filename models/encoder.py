@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch import Tensor
 
+from models.branches.keywords import KeywordSlot
+from models.branches.quantizer import Subwords
+from models.branches.slots import SlotReader
 from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
 from models.config import Branch, ModelConfig, Precision
 from models.faults import device_faults
 from models.folder import ModelFolder, find_model
 from models.hubert import Frames
-from models.keywords import KeywordSlot
 from models.lanes import lanes
 from models.listeners import InBatches, Listener, OneByOne
 from models.packed.tower import PackedTower
 from models.precision import KINDS, require
-from models.quantizer import Subwords
-from models.shelf import read_card
-from models.slots import SlotReader
+from models.published.shelf import read_card
 from models.speechclip import SpeechClip
 
 Vectors = NDArray[np.float32]

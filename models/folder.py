@@ -16,7 +16,17 @@ from torch import Tensor
 
 from models.config import ModelConfig
 from models.errors import ModelFolderError
-from models.shelf import CARD, CONFIG, FILES, SHIPPED, VOCABULARY, WEIGHTS, find_pulled, fingerprint, shipped_names
+from models.published.shelf import (
+    CARD,
+    CONFIG,
+    FILES,
+    SHIPPED,
+    VOCABULARY,
+    WEIGHTS,
+    find_pulled,
+    fingerprint,
+    shipped_names,
+)
 from models.speechclip import SpeechClip
 from models.tensor_file import write_tensors
 

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.cascaded import CascadedBranch, Keywords, read_keywords
+from models.branches.cascaded import CascadedBranch, Keywords, read_keywords
+from models.branches.heads import ParallelBranch
+from models.branches.quantizer import Subwords
 from models.clip import build_clip, read_texts, unit
 from models.config import Branch, ModelConfig
 from models.errors import BranchError
-from models.heads import ParallelBranch
 from models.hubert import AudioEncoder, BatchSemantics, Frames
-from models.quantizer import Subwords
 
 
 class SpeechClip(nn.Module):

@@ -24,7 +24,7 @@ import uvicorn
 from fastapi import FastAPI
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
-from app.protocol import CONNECTIONS
+from app.http.protocol import CONNECTIONS
 from models.audio import decode
 
 ROOT = Path(__file__).resolve().parents[1]

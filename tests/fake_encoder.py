@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from models.branches.keywords import KeywordSlot
 from models.config import Branch, Precision
-from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings

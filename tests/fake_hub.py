@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import pytest
 from huggingface_hub import close_session, constants, file_download
 
-from models.registry import PublishedModel
+from models.published.registry import PublishedModel
 
 PATIENCE_S = 0.4  # of the library with this hub
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from models.config import CascadedConfig, CifConfig, ModelConfig
-from models.official_file import OfficialFile
-from models.official_keys import CASCADED, FULL_TABLE, REDUCED_TABLE, official_name
+from models.official.file import OfficialFile
+from models.official.keys import CASCADED, FULL_TABLE, REDUCED_TABLE, official_name
 from models.speechclip import SpeechClip
 
 NAMESPACE = ("avssl.base.ordered_namespace", "OrderedNamespace")

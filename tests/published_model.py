@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from models.config import ModelConfig
-from models.registry import PublishedModel
+from models.published.registry import PublishedModel
 from tests.official_checkpoint import official_content, write_official
 from tests.tiny_model import VOCABULARY, tiny_config, tiny_speechclip
 

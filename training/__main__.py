@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from training.errors import NotReady
-from training.gallery import write_gallery
-from training.lexicon import fetch_packages
-from training.recipe import Recipe
-from training.speech import make_corpus
-from training.voices import missing_programs
-from training.workshop import Workshop
+from training.nano.gallery import write_gallery
+from training.nano.lexicon import fetch_packages
+from training.nano.recipe import Recipe
+from training.nano.speech import make_corpus
+from training.nano.voices import missing_programs
+from training.nano.workshop import Workshop
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 

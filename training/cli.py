@@ -61,7 +61,7 @@ def evaluate(
 
     A run that was cut off goes on where it stopped. Needs no running service, unless it is one that is evaluated.
     """
-    from models.shelf import default_data, models_below
+    from models.published.shelf import default_data, models_below
     from training.evaluation.evaluation import Question
 
     models = models_below(data or default_data())

@@ -15,7 +15,7 @@ from starlette.types import Scope as AsgiScope
 from app.access.keys import ApiKey, ApiKeys
 from app.access.scopes import needed_scope
 from app.errors import Forbidden, RateLimited, ServiceError, Unauthorized, kind_of, problem
-from app.sockets import refuse_at_the_door
+from app.http.sockets import refuse_at_the_door
 
 COOKIE = "speechclip_key"
 

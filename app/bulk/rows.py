@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from app.bulk.items import File, Item, below, file_stamp, stamped
-from app.requests import MAX_TEXT
+from app.query.requests import MAX_TEXT
 from index.manifest import Kind
 from index.records import MAX_ID_CHARACTERS, Record
 

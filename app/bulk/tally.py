@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from app.bulk.items import Bad, printable
-from index import files
+from index.durable import files
 
 KEPT = 100
 """Failures that are kept in memory; the report has them all."""

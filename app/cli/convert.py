@@ -7,9 +7,9 @@ from pathlib import Path
 import typer
 
 from app.cli.terminal import MIB, print_json, progress_bar
-from models.archive import read_archive
 from models.new_folder import require_free_name
-from models.shelf import WEIGHTS
+from models.official.archive import read_archive
+from models.published.shelf import WEIGHTS
 
 
 def convert(checkpoint: Path, out: Path, name: str | None, as_json: bool) -> None:
@@ -19,7 +19,7 @@ def convert(checkpoint: Path, out: Path, name: str | None, as_json: bool) -> Non
     read_archive(checkpoint)
     with progress_bar() as advance:
         advance("starting", 0, 0)
-        from models.convert import convert
+        from models.official.convert import convert
 
         folder = convert(
             checkpoint,

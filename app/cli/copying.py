@@ -19,8 +19,8 @@ from app.cli.terminal import Advance, progress_bar
 from app.settings import Settings
 from index import address
 from index.backend import Collection, Store
+from index.durable.media import SCHEME
 from index.errors import CollectionNotFound, InvalidRecord
-from index.media import SCHEME
 from index.records import Record
 
 PAGE = 500  # records

@@ -19,9 +19,9 @@ from app.cli.query import embed, source_of
 from app.cli.terminal import print_json, print_table
 from app.demo import is_default
 from app.errors import details_of
-from app.items import NewItem, Values
+from app.keeping.items import NewItem, Values
+from app.keeping.storing import REFUSALS, ReadyItem, ready_item
 from app.settings import Settings
-from app.storing import REFUSALS, ReadyItem, ready_item
 from index.backend import Collection
 from index.records import Record
 from models.decoders import DirectDecoder

@@ -11,12 +11,12 @@ from app.cli.errors import CommandError
 from app.cli.local import open_store
 from app.cli.terminal import print_facts, print_json, print_table, progress_bar
 from app.settings import Settings
-from index.builder import cores
 from index.collection import Collection
 from index.errors import NotSupported
-from index.plan import Plan, in_gib, memory_here
-from index.plan import plan as planned
-from index.recipes import RecipeName
+from index.large.builder import cores
+from index.large.plan import Plan, in_gib, memory_here
+from index.large.plan import plan as planned
+from index.large.recipes import RecipeName
 
 _COUNT = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?(?P<unit>[KMB]?)", re.IGNORECASE)
 _SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?(?P<unit>[KMGT]i?B|B)?", re.IGNORECASE)

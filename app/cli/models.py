@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from app.cli.terminal import plain, print_facts, print_json, size_of, waiting
 from models.errors import ModelFolderError
-from models.shelf import CARD, WEIGHTS
+from models.published.shelf import CARD, WEIGHTS
 
 CARD_LINES = 12
 

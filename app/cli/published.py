@@ -14,8 +14,8 @@ import typer
 from app.cli.models import licence_of
 from app.cli.terminal import MIB, print_json, print_table, progress_bar, size_of
 from app.settings import Settings
-from models.registry import PublishedModel, load_registry
-from models.shelf import Shelved, find_pulled, find_shipped, pulled, shipped
+from models.published.registry import PublishedModel, load_registry
+from models.published.shelf import Shelved, find_pulled, find_shipped, pulled, shipped
 
 Status = Literal["shipped", "here", "damaged", "not here"]
 
@@ -57,7 +57,7 @@ def _pull(name: str, settings: Settings) -> Path:
     registry.get(name)  # what is misspelt is said without waiting for torch
     with progress_bar() as advance:
         advance("starting", 0, 0)
-        from models.pull import CONVERTING, DOWNLOADING, pull
+        from models.published.pull import CONVERTING, DOWNLOADING, pull
 
         def on_step(step: str, done: int, total: int) -> None:
             if step in (DOWNLOADING, CONVERTING):

@@ -16,12 +16,12 @@ from PIL.Image import Image
 from app.cli.errors import CommandError
 from app.cli.local import searchable
 from app.cli.terminal import plain, print_json, print_table, stderr
-from app.embedding import require_branch
 from app.errors import InvalidParameter
-from app.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
 from app.media import TYPES
-from app.queries import sniff, validated
-from app.requests import KEYWORDS, MediaQuery, filter_of
+from app.query.embedding import require_branch
+from app.query.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
+from app.query.queries import sniff, validated
+from app.query.requests import KEYWORDS, MediaQuery, filter_of
 from app.routes.search import REVISION_CHARACTERS
 from app.schemas import QueryInfo, SpokenKeywords
 from app.settings import Settings
@@ -29,9 +29,9 @@ from index.backend import Collection
 from index.filters import Filter
 from index.ranking import Hit
 from models.audio import decode
+from models.branches.keywords import KeywordSlot
 from models.config import Branch
 from models.images import decode_image
-from models.keywords import KeywordSlot
 
 if TYPE_CHECKING:
     from models.encoder import Encoder

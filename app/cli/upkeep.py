@@ -10,11 +10,11 @@ from app.cli.errors import CommandError
 from app.cli.local import load_model, open_store
 from app.cli.terminal import plain, size_of, waiting
 from app.errors import SnapshotNotFound
+from app.keeping.snapshots import new_snapshot, snapshot_file
 from app.settings import Settings
-from app.snapshots import new_snapshot, snapshot_file
+from index.durable.snapshot import Snapshot
 from index.errors import CollectionExists
 from index.manifest import Kind
-from index.snapshot import Snapshot
 
 
 def create(name: str, kind: Kind, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from app.memory import available_memory
 from app.settings import Settings
 from models.config import ModelConfig
 from models.errors import ModelError
-from models.shelf import CONFIG, FILES, WEIGHTS, find_shipped, fingerprint
+from models.published.shelf import CONFIG, FILES, WEIGHTS, find_shipped, fingerprint
 
 MIB = 1024 * 1024
 SHORT = 12

@@ -14,7 +14,7 @@ from app.settings import Settings
 from index.address import Server, parse
 from index.inspection import Inspected, inspect
 from models.errors import ModelError
-from models.shelf import FILES, fingerprint
+from models.published.shelf import FILES, fingerprint
 
 PATIENCE_S = 3.0
 AREA = "collections"

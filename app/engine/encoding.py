@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from app.engine.jobs import Payload, Task, Vectors
 from app.errors import EncodingFailed
-from models.keywords import KeywordSlot
+from models.branches.keywords import KeywordSlot
 
 if TYPE_CHECKING:
     # Not at run time: the module brings torch, which the service loads in the background only.

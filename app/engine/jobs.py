@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from models.audio import SAMPLE_RATE
+from models.branches.keywords import KeywordSlot
 from models.config import Branch
-from models.keywords import KeywordSlot
 
 Kind = Literal["speech", "image", "text", "words"]
 Payload = NDArray[np.float32] | Image | str | tuple[str, ...]

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import FileResponse
 
 from app.errors import CollectionBusy, InvalidParameter
-from app.hosts import from_own_page
-from app.items import NewCollection
+from app.http.hosts import from_own_page
+from app.keeping.items import NewCollection
 from app.media import MEDIA_POLICY, UNKNOWN_TYPE, media_file
 from app.openapi import problem_responses
 from app.schemas import CollectionDetails, CollectionsResponse

@@ -10,7 +10,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from app.embedding import Vector, embed, embed_admitted
 from app.errors import (
     EncodingFailed,
     InvalidParameter,
@@ -20,10 +19,11 @@ from app.errors import (
     UnsupportedMedia,
     details_of,
 )
+from app.http.patience import while_wanted
 from app.openai import MAX_INPUTS, EmbeddingObject, EmbeddingsRequest, EmbeddingsResponse, Usage
 from app.openapi import QUERY_PROBLEMS, REF, problem_responses
-from app.patience import while_wanted
-from app.requests import EmbedQuery
+from app.query.embedding import Vector, embed, embed_admitted
+from app.query.requests import EmbedQuery
 from app.state import Loaded, State, state_of
 from app.stopwatch import Stopwatch
 from models.errors import AudioError, ImageError

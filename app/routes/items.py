@@ -9,17 +9,17 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 
-from app.batch_body import Limits, read_items
-from app.cursors import cursor_after, position_of
 from app.errors import NotYours
-from app.hosts import from_own_page
+from app.http.hosts import from_own_page
+from app.http.patience import while_wanted
+from app.keeping.batch_body import Limits, read_items
+from app.keeping.cursors import cursor_after, position_of
+from app.keeping.storing import digest_of, ids_of, ready_batch
 from app.openapi import QUERY_PROBLEMS, batch_request, problem_responses
-from app.patience import while_wanted
 from app.schemas import CollectionInfo, DeletedItem, Item, ItemsPage, StoredItems
 from app.state import Loaded, State, state_of
-from app.storing import digest_of, ids_of, ready_batch
 from index.backend import Collection
-from index.batches import Once, Receipt
+from index.durable.batches import Once, Receipt
 from index.errors import ItemNotFound
 from index.records import Record
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from app.memory import memory_in_use
 from app.metrics import CONTENT_TYPE
 from app.openapi import problem_responses
-from app.requests import MAX_TOP_K
+from app.query.requests import MAX_TOP_K
 from app.routes.collections import describe_all
 from app.routes.search import REVISION_CHARACTERS
 from app.schemas import Alive, FullModelInfo, InfoResponse, Limits, Ready, StartStep

@@ -10,15 +10,15 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel
 
-from app.combining import find_combined
-from app.embedding import Embedded, embed, find_vector
-from app.explaining import explain
-from app.keywords import SCORE_DIGITS, spoken_keywords
-from app.nearest import Page, keyword_of, page_of, result_of, vectors_of
+from app.http.patience import while_wanted
 from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
-from app.patience import while_wanted
-from app.queries import read_query
-from app.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
+from app.query.combining import find_combined
+from app.query.embedding import Embedded, embed, find_vector
+from app.query.explaining import explain
+from app.query.keywords import SCORE_DIGITS, spoken_keywords
+from app.query.nearest import Page, keyword_of, page_of, result_of, vectors_of
+from app.query.queries import read_query
+from app.query.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
     CollectionInfo,
     EmbedResponse,

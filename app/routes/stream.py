@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from app.errors import ClientGone, kind_of
-from app.sockets import refuse
+from app.http.sockets import refuse
 from app.state import state_of
 from app.stream.conversation import converse
 

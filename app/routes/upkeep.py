@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
 from app.errors import InvalidParameter
-from app.hosts import from_own_page
-from app.items import RestoreRequest
+from app.http.hosts import from_own_page
+from app.keeping.items import RestoreRequest
+from app.keeping.snapshots import delete_snapshot, new_snapshot, snapshot_file, snapshots_in
 from app.openapi import problem_responses
 from app.routes.collections import describe
 from app.routes.items import info
@@ -19,11 +20,10 @@ from app.schemas import (
     SnapshotDetails,
     SnapshotsResponse,
 )
-from app.snapshots import delete_snapshot, new_snapshot, snapshot_file, snapshots_in
 from app.state import Loaded, State, state_of
 from index.backend import Collection
+from index.durable.snapshot import Snapshot
 from index.errors import InvalidName, ModelMismatch
-from index.snapshot import Snapshot
 
 PROBLEMS = (403, 404, 422, 429, 503)
 

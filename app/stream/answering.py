@@ -12,8 +12,8 @@ from typing import Any
 from starlette.websockets import WebSocket
 
 from app.errors import DeadlineExceeded, Overloaded
+from app.http.sockets import send_text
 from app.schemas import Timings
-from app.sockets import send_text
 from app.state import State
 from app.stopwatch import Stopwatch
 from app.stream.finding import Finder, Found

@@ -9,7 +9,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket
 
 from app.errors import BodyTimeout, ClientGone, Malformed
-from app.sockets import CLOSED_WELL, close, send_text
+from app.http.sockets import CLOSED_WELL, close, send_text
 from app.state import Loaded, State
 from app.stream.answering import Answering
 from app.stream.finding import Finder

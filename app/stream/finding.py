@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from app.embedding import Vector, require_branch
 from app.engine import Encoded, Task
-from app.keywords import spoken_keywords
-from app.nearest import keyword_of, page_of, result_of
-from app.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
+from app.query.embedding import Vector, require_branch
+from app.query.keywords import spoken_keywords
+from app.query.nearest import keyword_of, page_of, result_of
+from app.query.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
 from app.schemas import Keyword, Result, SpokenKeywords
 from app.state import Loaded, State
 from app.stopwatch import Stopwatch

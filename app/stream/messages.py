@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import from_json
 
 from app.errors import InvalidParameter, Malformed, details_of
-from app.requests import MAX_FIELDS, Where
+from app.query.requests import MAX_FIELDS, Where
 from app.schemas import Keyword, Result, Slot, SpokenWord, Timings
 from models.config import Branch
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
+from models.audio.resample import Resampler
 from models.decoders import Decoder
 from models.errors import AudioError, AudioTooLong
-from models.resample import Resampler
 
 Samples = NDArray[np.float32]
 

@@ -12,8 +12,11 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from index import files
-from index.batches import Once, Receipt
+from index.durable import files
+from index.durable.batches import Once, Receipt
+from index.durable.media import SCHEME, Media
+from index.durable.rows import State
+from index.durable.snapshot import Snapshot
 from index.errors import (
     CollectionDamaged,
     CollectionError,
@@ -26,7 +29,6 @@ from index.errors import (
 )
 from index.filters import Filter
 from index.manifest import Kind
-from index.media import SCHEME, Media
 from index.milvus.connection import LOAD_TIMEOUT_S, Connection
 from index.milvus.keys import STATE, id_of, is_one_of, key_of
 from index.milvus.manifest import Manifest, physical
@@ -35,8 +37,6 @@ from index.milvus.search import Searcher
 from index.milvus.state import Reading
 from index.ranking import Hit
 from index.records import Record, check_id, check_records, check_vectors
-from index.rows import State
-from index.snapshot import Snapshot
 
 MOST_KEYS = 1000
 """In one expression."""
@@ -127,7 +127,7 @@ class MilvusCollection:
         media: Mapping[str, bytes] | None = None,
         once: Once | None = None,
     ) -> Receipt:
-        """The same, with files that the collection is to keep, by the names that `index.media` gives them.
+        """The same, with files that the collection is to keep, by the names that `index.durable.media` gives them.
 
         Raises `InvalidRecord` also for a record whose uri says that its media is here, and it is not, and
         `NotSupported` for a batch that comes `once`: Milvus remembers none.

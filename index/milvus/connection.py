@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from index import files
 from index.address import File, Server
+from index.durable import files
+from index.durable.locks import FileLock
 from index.errors import CollectionError, CollectionNotFound, ExtraMissing, ServerUnreachable, StorageFailed
-from index.locks import FileLock
 
 TIMEOUT_S = 10.0
 LITE_TIMEOUT_S = 60.0

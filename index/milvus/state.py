@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from index.durable.rows import State
 from index.errors import CollectionError
-from index.rows import State
 
 FRESH_S = 1.0
 

@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 
 from index.address import File, Server
+from index.durable.snapshot import Snapshot
 from index.errors import CollectionExists, CollectionNotFound, NotSupported, StorageFailed
 from index.manifest import Kind
 from index.milvus.collection import MilvusCollection
 from index.milvus.connection import Connection
 from index.milvus.manifest import Manifest, logical, physical
 from index.names import NAME, checked
-from index.snapshot import Snapshot
 
 
 class MilvusStore:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from models.branches.keywords import KeywordSlot, Subword
 from models.config import Branch
-from models.keywords import KeywordSlot, Subword
 from tests.fake_encoder import RATE, WORDS, Embeddings, FakeEncoder, heard, tone, wav
 
 if TYPE_CHECKING:

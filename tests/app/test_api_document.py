@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.openapi import problem_kinds
-from app.requests import SearchQuery
+from app.query.requests import SearchQuery
 from app.settings import Settings
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ import pytest
 
 import app.server
 from app.cli.commands import MOST_RESULTS
-from app.requests import MAX_TOP_K
+from app.query.requests import MAX_TOP_K
 from app.settings import Settings
 from app.version import service_version
 from tests.app.cli_runner import Speechclip, make_speechclip

@@ -13,7 +13,7 @@ import pytest
 from app.settings import Settings
 from index.records import Record
 from index.store import Store
-from models.shelf import SHIPPED, fingerprint
+from models.published.shelf import SHIPPED, fingerprint
 from tests.app.cli_runner import Speechclip, make_speechclip
 from tests.fake_encoder import FakeEncoder
 from tests.index.test_inspection import state_of

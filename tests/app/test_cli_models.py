@@ -9,7 +9,7 @@ import pytest
 
 from app.settings import Settings
 from models.folder import find_model
-from models.shelf import CARD, CONFIG, SHIPPED, WEIGHTS
+from models.published.shelf import CARD, CONFIG, SHIPPED, WEIGHTS
 from tests.app.cli_runner import Speechclip
 from tests.fake_encoder import FakeEncoder, drawn
 from tests.tiny_model import save_tiny_model, tiny_speechclip

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.combining import combined
 from app.errors import InvalidParameter
+from app.query.combining import combined
 from tests.app.conftest import MakeClient
 from tests.app.problems import assert_problem
 from tests.fake_encoder import FakeEncoder, drawn, spoken

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from openapi_spec_validator import validate
 
 from app.errors import PROBLEMS
-from app.requests import EmbedQuery, KeywordQuery, MediaQuery, SearchQuery
+from app.query.requests import EmbedQuery, KeywordQuery, MediaQuery, SearchQuery
 
 QUERIES: dict[str, type[MediaQuery]] = {
     "/search/images": SearchQuery,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.requests import MAX_TOP_K
+from app.query.requests import MAX_TOP_K
 from tests.app.conftest import MakeClient
 from tests.fake_encoder import FakeEncoder, spoken
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index import approximate, building, matrix
-from index.approximate import Approximate
-from index.base import Base, Finder
+from index.large import approximate, building, matrix
+from index.large.approximate import Approximate
+from index.large.base import Base, Finder
+from index.large.matrix import Matrix
+from index.large.recipes import RECIPES, RecipeName
 from index.manifest import Setting
-from index.matrix import Matrix
-from index.recipes import RECIPES, RecipeName
 from index.vectors import Ids
 
 APPROXIMATE: list[RecipeName] = ["FP16", "SQ8", "HNSW", "HNSW-SQ8", "IVF-Flat", "IVF-SQ8", "IVF-PQ"]

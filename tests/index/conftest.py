@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from index.builder import Builder
 from index.collection import Collection
+from index.large.builder import Builder
 from index.store import Store
 from tests.index.built_base import clustered
-from tests.index.large import COUNT, DIM, change, record, run_here
+from tests.index.built_collection import COUNT, DIM, change, record, run_here
 
 Vectors = NDArray[np.float32]
 

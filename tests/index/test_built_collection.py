@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index import building, derived, layered, renewal
-from index.building import Order
+from index import derived
 from index.collection import Collection
+from index.durable.locks import Gate
+from index.durable.snapshot import Snapshot
+from index.durable.table import Table
 from index.errors import BuildFailed, CollectionError, InvalidRecipe, RecallMissed, StorageFailed
-from index.layered import LayeredIndex
-from index.locks import Gate
+from index.large import building, layered, renewal
+from index.large.building import Order
+from index.large.layered import LayeredIndex
+from index.large.tuning import Recall
 from index.manifest import BaseFiles, Manifest
-from index.snapshot import Snapshot
 from index.store import Store
-from index.table import Table
-from index.tuning import Recall
 from tests.index.built_base import clustered
-from tests.index.large import COUNT, DIM, change, folder, recall, record
+from tests.index.built_collection import COUNT, DIM, change, folder, recall, record
 
 
 def test_what_was_built_is_said_and_no_other_index_is_kept(store: Store, large: Collection) -> None:
@@ -40,10 +41,12 @@ def test_a_refused_build_leaves_the_index_that_was_there(
     store: Store, large: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, hits = Manifest.read(folder(store)), large.search(clustered(3), 5)
-    monkeypatch.setattr("index.tuning.recall_of", lambda *_: Recall(0.5, 0.5))
+    monkeypatch.setattr("index.large.tuning.recall_of", lambda *_: Recall(0.5, 0.5))
     with pytest.raises(RecallMissed, match=r"reaches a recall@10 of 0\.500, not 0\.99"):
         large.build("IVF-SQ8", 0.99)
-    monkeypatch.setattr("index.tuning.recall_of", lambda base, asked: Recall(*[len(asked.places) > derived.PROBES] * 2))
+    monkeypatch.setattr(
+        "index.large.tuning.recall_of", lambda base, asked: Recall(*[len(asked.places) > derived.PROBES] * 2)
+    )
     with pytest.raises(BuildFailed, match=r"it was loaded, and has 0\.000"):
         large.build("IVF-SQ8", 0.99)
     assert Manifest.read(folder(store)) == before
@@ -214,7 +217,7 @@ def test_a_hundred_swaps_under_load_and_every_answer_is_right(
     store: Store, in_this_process: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The vectors move with every version; a search sees one version, whole, from whichever index."""
-    monkeypatch.setattr("index.tuning.QUERIES", 10)
+    monkeypatch.setattr("index.large.tuning.QUERIES", 10)
     axes, done = np.eye(DIM, dtype=np.float32), threading.Event()
 
     def turn(collection: Collection, version: int) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from index import derived
 from index.collection import Collection
+from index.durable.table import Table
 from index.errors import (
     CollectionDamaged,
     CollectionError,
@@ -25,7 +26,6 @@ from index.errors import (
 from index.ranking import Hit
 from index.records import Record
 from index.store import Store
-from index.table import Table
 from index.vectors import FaissIndex
 
 UnitVectors = Callable[..., NDArray[np.float32]]

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from index import matrix
-from index.approximate import Approximate
-from index.base import Base, Finder
-from index.layered import LayeredIndex
+from index.large import matrix
+from index.large.approximate import Approximate
+from index.large.base import Base, Finder
+from index.large.layered import LayeredIndex
+from index.large.matrix import Matrix
+from index.large.recipes import RECIPES, Recipe
 from index.manifest import Setting
-from index.matrix import Matrix
 from index.ranking import nearest
-from index.recipes import RECIPES, Recipe
 from index.vectors import FaissIndex, VectorIndex
 
 COUNT, DIM = 2000, 16

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from index.collection import Collection
 from index.errors import CollectionError
-from index.filter_language import parse, parse_field
 from index.filters import And, Contains, Filter, In, Not, Or, matches
+from index.filters.language import parse, parse_field
 from index.records import Record
 from index.store import Store
 from tests.index.filter_strategies import filters

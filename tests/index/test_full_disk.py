@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.batches import Once
 from index.collection import Collection
+from index.durable.batches import Once
+from index.durable.media import SCHEME, name_of
+from index.durable.snapshot import Snapshot
 from index.errors import StorageFailed
-from index.media import SCHEME, name_of
 from index.records import Record
-from index.snapshot import Snapshot
 from index.store import Store
 
 DIM = 64

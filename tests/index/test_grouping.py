@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from index import grouping
-from index.filter_language import parse
 from index.filters import Field, Filter, kind_of, matches, value_of
+from index.filters.language import parse
 from index.grouping import Grouped, nearest_of_each
 from index.ranking import Hit
 from index.records import Record

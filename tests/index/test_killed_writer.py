@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from index.batches import Once
 from index.collection import Collection
-from index.media import SCHEME, name_of
+from index.durable.batches import Once
+from index.durable.media import SCHEME, name_of
+from index.durable.snapshot import Snapshot
 from index.records import Record
-from index.snapshot import Snapshot
 from index.store import Store
 
 KILLS = int(os.environ.get("SPEECHCLIP_KILLS", "20"))

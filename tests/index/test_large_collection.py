@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from index.collection import Collection
+from index.durable.table import Table
 from index.errors import CollectionDamaged
-from index.filter_language import parse
-from index.layered import LayeredIndex
-from index.recipes import RecipeName
+from index.filters.language import parse
+from index.large.layered import LayeredIndex
+from index.large.recipes import RecipeName
 from index.store import Store
-from index.table import Table
 from tests.index.built_base import APPROXIMATE, clustered
-from tests.index.large import COUNT, DIM, change, exact, folder, recall, record
+from tests.index.built_collection import COUNT, DIM, change, exact, folder, recall, record
 
 
 @pytest.mark.parametrize("recipe", APPROXIMATE)
@@ -53,7 +53,7 @@ def test_filters_hold_and_k_are_found_when_there_are_k(large: Collection) -> Non
 def test_opening_reads_only_what_changed(store: Store, large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
     large.close()
     monkeypatch.delattr(Table, "chunks")
-    monkeypatch.setattr("index.files.sha256", lambda path: pytest.fail(f"{path.name} was read"))
+    monkeypatch.setattr("index.durable.files.sha256", lambda path: pytest.fail(f"{path.name} was read"))
     with store.open("large") as again:
         assert isinstance(again._index, LayeredIndex)
         assert again._index.base.finder is not None

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from index.durable.table import Table
 from index.errors import (
     CollectionDamaged,
     CollectionExists,
@@ -21,7 +22,6 @@ from index.errors import (
 from index.manifest import Manifest
 from index.records import Record
 from index.store import Store
-from index.table import Table
 
 
 @pytest.fixture

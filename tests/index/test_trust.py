@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from index import table as table_module
 from index.collection import Collection
+from index.durable import table as table_module
+from index.durable.table import Table
 from index.records import Record
 from index.store import Store
-from index.table import Table
 from tests.index.built_base import clustered
 
 WRITER = """
@@ -21,7 +21,7 @@ import os, sys
 from pathlib import Path
 
 sys.path[:0] = sys.argv[2:]
-from index import table
+from index.durable import table
 from index.records import Record
 from index.store import Store
 from tests.index.built_base import clustered

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from open_clip.tokenizer import SimpleTokenizer
 from torch import Tensor
 
-from models.cascaded import Keywords, read_keywords
-from models.cif import Fired
+from models.branches.cascaded import Keywords, read_keywords
+from models.branches.cif import Fired
+from models.branches.heads import Head, TransformerHead, padding_mask, prepend
+from models.branches.quantizer import Statistics, candidates, cosines
 from models.clip import unit
-from models.heads import Head, TransformerHead, padding_mask, prepend
 from models.hubert import BatchSemantics, Frames
 from models.listeners import pad
 from models.official import read_official
-from models.official_file import OfficialFile, open_official
-from models.quantizer import Statistics, candidates, cosines
+from models.official.file import OfficialFile, open_official
 from models.speechclip import SpeechClip
 from tests.models.parity_variants import SINGLES, Variant
 from training.losses import MaskedContrastiveLoss

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.config import AudioConfig, ModelConfig
-from models.shelf import SHIPPED
+from models.published.shelf import SHIPPED
 from tests.tiny_model import BRANCHES, BranchName, Style, tiny_config
 
 CASCADED = {"vocabulary_size": 100}

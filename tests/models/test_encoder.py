@@ -15,7 +15,7 @@ from models.config import Branch
 from models.encoder import Encoder, SpeechClipEncoder, load_encoder
 from models.errors import BranchError, ModelFolderError
 from models.listeners import pad
-from models.shelf import fingerprint
+from models.published.shelf import fingerprint
 from tests.tiny_model import BRANCHES, Style, save_tiny_model
 
 Noises = Callable[[Sequence[int]], list[NDArray[np.float32]]]

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from models.errors import ModelFolderError
 from models.folder import find_model, save_model
-from models.shelf import fingerprint
+from models.published.shelf import fingerprint
 from tests.tiny_model import CARD, VOCABULARY, Style, save_tiny_model, tiny_config, tiny_speechclip
 
 

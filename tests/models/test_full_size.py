@@ -101,7 +101,8 @@ def test_a_model_of_full_size_is_converted_and_answers(room: Path, name: str) ->
     checkpoint, out = write_checkpoint(room / "model.ckpt", MODELS[name]), room / "model"
     size = checkpoint.stat().st_size
     made = peak_of(
-        "from models.convert import convert", f"convert(Path({str(checkpoint)!r}), Path({str(out)!r}), {name!r})"
+        "from models.official.convert import convert",
+        f"convert(Path({str(checkpoint)!r}), Path({str(out)!r}), {name!r})",
     )
     loaded = peak_of("from models.folder import find_model", f"model = find_model({str(out)!r}).load()")
 

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from models.cif import Cif, Fired
+from models.branches.cif import Cif, Fired
+from models.branches.heads import padding_mask
+from models.branches.keyword_norm import KeywordNorm
+from models.branches.quantizer import Statistics, quantize
 from models.clip import ImagePreprocessor, Tokenizer
 from models.config import AudioConfig, CifConfig, VisionConfig
-from models.heads import padding_mask
 from models.hubert import official_frame_lengths, official_frame_mask
-from models.keyword_norm import KeywordNorm
-from models.quantizer import Statistics, quantize
 from training.losses import MaskedContrastiveLoss, contrastive, negatives
-from training.retrieval import RANKS, best_ranks
+from training.nano.retrieval import RANKS, best_ranks
 
 Units = dict[str, NDArray[Any]]
 

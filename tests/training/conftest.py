@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.training.fake_packages import write_packages
-from training.lexicon import Lexicon, load_lexicon
+from training.nano.lexicon import Lexicon, load_lexicon
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +36,8 @@ def espeak() -> None:
 def nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No recordings, prompts and stamps but those that a test makes, whatever this machine has."""
     monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path / "nobody"))
-    monkeypatch.setattr("training.prompts.TRANSCRIPT", tmp_path / "no-transcript.gz")
-    monkeypatch.setattr("training.stamps.STAMPS", tmp_path / "no-stamps")
+    monkeypatch.setattr("training.nano.prompts.TRANSCRIPT", tmp_path / "no-transcript.gz")
+    monkeypatch.setattr("training.nano.stamps.STAMPS", tmp_path / "no-stamps")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.audio_files import encode
 from tests.training.fake_voices import tone
-from training.people import HELD_OUT_SPEAKER, Recording
+from training.nano.people import HELD_OUT_SPEAKER, Recording
 
 DIGITS = [
     ("zero", "george"),

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
-from training.voices import Engine, Voice
+from training.nano.voices import Engine, Voice
 
 Wave = NDArray[np.float32]
 
@@ -58,4 +58,4 @@ def use_voices(monkeypatch: pytest.MonkeyPatch, **engines: type[Hum | Mumble | B
     def engine(voice: Callable[[], Voice]) -> Engine:
         return Engine(lambda packages: voice(), share, share)
 
-    monkeypatch.setattr("training.speech.ENGINES", {name: engine(voice) for name, voice in engines.items()})
+    monkeypatch.setattr("training.nano.speech.ENGINES", {name: engine(voice) for name, voice in engines.items()})

@@ -9,7 +9,7 @@ import torch
 
 from models.clip import build_clip
 from tests.training.tiny_recipe import tiny_recipe
-from training.pairs import PairLoss
+from training.nano.pairs import PairLoss
 
 
 def tiny_pairs(phrases: Sequence[str]) -> PairLoss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.config import AudioConfig, ClipConfig, ModelConfig, ParallelConfig, TextConfig, VisionConfig
-from training.recipe import Recipe, Stage
+from training.nano.recipe import Recipe, Stage
 
 
 def tiny_recipe(steps: int = 4) -> Recipe:

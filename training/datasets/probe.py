@@ -10,8 +10,8 @@ from io import BytesIO
 from PIL import Image
 
 from models.audio import decode
+from models.audio.media import opened
 from models.errors import AudioError
-from models.media import opened
 from training.datasets.dataset import Dataset, Pair
 from training.datasets.sources import Source
 from training.errors import DatasetError

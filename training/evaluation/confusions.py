@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.evaluation.embedding import Embedded
-from training.retrieval import nearest
+from training.nano.retrieval import nearest
 
 MOST = 40
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.embedder import Vectors
 from training.evaluation.embedding import NO_TEXT, Embedded
-from training.retrieval import RANKS, Ranks, Recall, interval, rank, recall, resampled
+from training.nano.retrieval import RANKS, Ranks, Recall, interval, rank, recall, resampled
 
 Answers = Literal["image", "own caption"]
 """What is right: everything of the same image, or what says the very same."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.branches.keywords import KeywordSlot
 from models.errors import AudioError
-from models.keywords import KeywordSlot
 from training.datasets import Pair
 from training.errors import DatasetError
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
-from models.keywords import KeywordSlot
+from models.branches.keywords import KeywordSlot
 from training.evaluation.heard import Utterance
 
 WIDTH, LEFT, RIGHT = 640, 130, 14

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.branches.quantizer import SPECIAL
 from models.clip import Tokenizer
 from models.config import TextConfig
-from models.quantizer import SPECIAL
 from training.evaluation.embedder import NO_SUBWORD, Vectors
 from training.evaluation.embedding import NO_TEXT, Embedded
-from training.retrieval import interval, resampled
+from training.nano.retrieval import interval, resampled
 
 NEIGHBOURS = 5
 FILLER = "!"  # id 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.registry import load_registry
+from models.published.registry import load_registry
 
 VALIDATION = ("val", "dev")  # two names for the same split
 

@@ -9,7 +9,7 @@ from training.evaluation.evaluation import Evaluation
 from training.evaluation.figures import Exchange, Mean, Task
 from training.evaluation.keywords import KeywordRates, Rate
 from training.evaluation.published import Published
-from training.retrieval import RANKS
+from training.nano.retrieval import RANKS
 
 WAYS = {
     "service": "as the service embeds: an utterance does not depend on its batch",

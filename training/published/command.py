@@ -29,7 +29,7 @@ def train(
     Run again after it was cut off, it goes on from the last checkpoint.
     """
     from models.errors import ModelError
-    from models.shelf import default_data, models_below
+    from models.published.shelf import default_data, models_below
     from training.errors import NotReady
     from training.published.recipe_file import load_recipe
 

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cif import Cif
-from models.heads import Head, Mlp, TransformerHead
+from models.branches.cif import Cif
+from models.branches.heads import Head, Mlp, TransformerHead
 from models.speechclip import SpeechClip
 
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.audio import SAMPLE_RATE
-from training.augment import augment
-from training.batches import SpokenCorpus
-from training.corpora import heard
-from training.drawings import TRAINING, cached_vendor
-from training.lexicon import Lexicon, load_lexicon
+from training.nano.augment import augment
+from training.nano.batches import SpokenCorpus
+from training.nano.corpora import heard
+from training.nano.drawings import TRAINING, cached_vendor
+from training.nano.lexicon import Lexicon, load_lexicon
 
 SHARD = 1_000  # samples in a tar file
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.errors import ModelFolderError
 from models.folder import ModelFolder, find_model
-from models.registry import is_name
+from models.published.registry import is_name
 from models.speechclip import SpeechClip
 from training.published.errors import RecipeError, TrainingError
 from training.published.recipe import Recipe, told

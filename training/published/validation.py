@@ -10,8 +10,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from training.nano.retrieval import RANKS, Vectors, best_ranks
 from training.published.gather import world
-from training.retrieval import RANKS, Vectors, best_ranks
 
 Rows = tuple[Tensor, Tensor, Tensor, Tensor]
 """places (B,), ids (B,), speech (B, E) and images (B, E) of one batch."""

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
 from training.errors import NotReady
-from training.neural_voices import HELD_OUT_PEOPLE, Hibari, Kokoro, Pico, Piper
-from training.program_voices import HELD_OUT, Flite
-from training.voices import ENGINES, Voice, trim
+from training.nano.neural_voices import HELD_OUT_PEOPLE, Hibari, Kokoro, Pico, Piper
+from training.nano.program_voices import HELD_OUT, Flite
+from training.nano.voices import ENGINES, Voice, trim
 
 SHARES: Mapping[str, float] = {
     "espeak": 0.30,

@@ -23,8 +23,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
-from training.drawings import load_drawings
-from training.lexicon import load_lexicon
+from training.nano.drawings import load_drawings
+from training.nano.lexicon import load_lexicon
 from training.scenes.captions import Caption, captions
 from training.scenes.cast import Cast, Spoken, heard_in_training, never_heard
 from training.scenes.compose import compose

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from training.drawings import HELD_OUT, TRAINING
+from training.nano.drawings import HELD_OUT, TRAINING
 from training.scenes.scene import Scene
 
 KEPT_BACK = 0.1

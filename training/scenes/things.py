@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 
-from training.drawings import Render
 from training.errors import NotReady
-from training.lexicon import Lexicon
+from training.nano.drawings import Render
+from training.nano.lexicon import Lexicon
 from training.scenes.nouns import Noun, noun
 
 TABLE = "things.tsv"

@@ -10,7 +10,7 @@ import pytest
 
 from app.diagnosis import model
 from app.settings import Settings
-from models.shelf import SHIPPED
+from models.published.shelf import SHIPPED
 from tests.app.diagnosis.told import told
 
 

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from fastapi.testclient import TestClient
 
-from app import sockets
+from app.http import sockets
 from app.stream import answering, conversation
 from tests.app.conftest import MakeClient
 from tests.app.stream.talk import CANCEL, END, LEAVE, QUICK_S, Talk, gauge, pcm, problem, said, start, wait_for

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from index.address import File
-from index.filter_language import parse
 from index.filters import Filter, matches
+from index.filters.language import parse
 from index.milvus.connection import Connection
 from index.milvus.expressions import MOST_EQUAL, NOTHING, expression
 from index.milvus.keys import key_of

@@ -25,7 +25,7 @@ from index.errors import (
     NotSupported,
     ServerUnreachable,
 )
-from index.filter_language import parse
+from index.filters.language import parse
 from index.milvus import connection, search, state
 from index.milvus.connection import Connection
 from index.milvus.store import MilvusStore

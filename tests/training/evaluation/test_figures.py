@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.training.evaluation.spoken_words import pair
 from training.evaluation.embedding import NO_TEXT, Embedded, Speed
 from training.evaluation.figures import Exchange, speech_and_images, speech_and_texts
-from training.retrieval import RANKS
+from training.nano.retrieval import RANKS
 
 Vectors = NDArray[np.float32]
 

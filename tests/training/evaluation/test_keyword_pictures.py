@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from models.keywords import KeywordSlot, Subword
+from models.branches.keywords import KeywordSlot, Subword
 from tests.fake_encoder import tone
 from tests.training.evaluation.spoken_words import pair
 from training.datasets import Pair

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cif import Cif
+from models.branches.cif import Cif
+from models.branches.heads import TransformerHead
 from models.config import CifConfig
-from models.heads import TransformerHead
 from models.speechclip import SpeechClip
 from tests.tiny_model import BRANCHES, BranchName, tiny_config, tiny_speechclip
 from training.published.in_training import add_aim, add_dropout, add_hubert_dropout, aim

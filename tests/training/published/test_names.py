@@ -12,10 +12,10 @@ from PIL import Image
 from tests.training.fake_voices import Hum, use_voices
 from training.datasets import open_dataset
 from training.errors import NotReady
-from training.lexicon import load_lexicon
+from training.nano.lexicon import load_lexicon
+from training.nano.speech import make_shard
 from training.published.names import write_names
 from training.published.samples import read_wave
-from training.speech import make_shard
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from models.config import AudioConfig, ClipConfig, ModelConfig, TextConfig, VisionConfig
 from models.folder import find_model
-from models.registry import PublishedModel, load_registry
+from models.published.registry import PublishedModel, load_registry
 from tests.tiny_model import BranchName
 from tests.training.published.tiny_training import recipe, settings
 from training.published.errors import RecipeError

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from training.nano.retrieval import RANKS
 from training.published.validation import Seen, figures
-from training.retrieval import RANKS
 
 
 def test_it_is_counted_as_the_authors_do(parity: Path) -> None:

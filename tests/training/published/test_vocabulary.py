@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from models.branches.quantizer import SPECIAL
 from models.clip import Tokenizer
-from models.quantizer import SPECIAL
 from tests.tiny_model import VOCABULARY
 from tests.training.published.tiny_training import recipe, tiny_start, write_corpus
 from training.datasets import open_dataset

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.audio import SAMPLE_RATE
-from training.drawings import load_drawings
-from training.lexicon import load_lexicon
+from training.nano.drawings import load_drawings
+from training.nano.lexicon import load_lexicon
 from training.scenes.things import Catalogue, catalogue
 
 RGB = tuple[int, int, int]

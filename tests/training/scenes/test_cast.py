@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from tests.training.fake_voices import Mumble, Murmur
 from tests.training.scenes.scene_packages import Choir
 from training.errors import NotReady
-from training.neural_voices import HELD_OUT_PEOPLE
-from training.program_voices import HELD_OUT, Flite
+from training.nano.neural_voices import HELD_OUT_PEOPLE
+from training.nano.program_voices import HELD_OUT, Flite
+from training.nano.voices import ENGINES, Voice
 from training.scenes.cast import (
     MANY_VOICES,
     SHARES,
@@ -26,7 +27,6 @@ from training.scenes.cast import (
     missing,
     never_heard,
 )
-from training.voices import ENGINES, Voice
 
 CAPTIONS = ["a cat", "two dogs", "a cat and two dogs", "the moon", "show me a frog"]
 

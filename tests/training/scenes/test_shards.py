@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tests.training.scenes.scene_packages import Choir, members, open_catalogue, picture_of
 from training.datasets import open_dataset
-from training.drawings import HELD_OUT
+from training.nano.drawings import HELD_OUT
 from training.scenes.captions import MOST_WORDS
 from training.scenes.geometry import SIDE
 from training.scenes.shards import Recipe, draw_scene, make_shard

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from training.drawings import HELD_OUT, TRAINING
+from training.nano.drawings import HELD_OUT, TRAINING
 from training.scenes.compose import compose
 from training.scenes.splits import SPLITS, TEST_COMPOSITIONS, TEST_DRAWINGS, TEST_VOICES, TRAIN, kept_back
 from training.scenes.things import Catalogue, read_things

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.training.scenes.scene_packages import open_catalogue
-from training.drawings import HELD_OUT, TRAINING
 from training.errors import NotReady
-from training.lexicon import Lexicon
+from training.nano.drawings import HELD_OUT, TRAINING
+from training.nano.lexicon import Lexicon
 from training.scenes.colours import COLOURS
 from training.scenes.nouns import with_article
 from training.scenes.things import Catalogue, catalogue, read_things

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from models.clip import ImagePreprocessor
-from models.shelf import default_data, models_below
+from models.published.shelf import default_data, models_below
 from training.published.data import Splits
 from training.published.features.batches import collate_features
 from training.published.features.planned import Planned

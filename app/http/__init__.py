@@ -1,0 +1,1 @@
+"""Connections and what surrounds every request: bounds, refusals, headers, the log."""

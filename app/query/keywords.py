@@ -1,0 +1,141 @@
+"""From keyword slots to words: the texts of the vocabulary that parts of an utterance are nearest to, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engine import Engine, Task
+from app.pools import BoundedPool
+from app.schemas import Slot, SlotSubword, SlotWord, SpokenKeywords, SpokenWord
+from index.backend import Collection
+from models.branches.keywords import KeywordSlot
+
+Vectors = NDArray[np.float32]
+
+MOST_TEXTS = 50_000
+"""Of a vocabulary, in the order of their ids: about as many as CLIP has pieces of words."""
+MOST_SLOTS = 75
+MOST_WORDS_OF_A_SLOT = 10
+SCORE_DIGITS, SECOND_DIGITS = 6, 3
+
+_PAGE = 2000
+_AT_ONCE = 1000  # texts that the encoder's thread takes at one time; queries come in between
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """N different texts, and the (N, E) unit directions in which the model's table of sub-words has them."""
+
+    texts: Sequence[str]
+    directions: Vectors
+
+    @classmethod
+    def of(cls, texts: Sequence[str], directions: Vectors) -> Self:
+        """Without the texts that have no pieces, and so no direction."""
+        has_pieces = np.linalg.norm(directions, axis=1) > 0
+        return cls([text for text, has in zip(texts, has_pieces, strict=True) if has], directions[has_pieces])
+
+
+class Vocabularies:
+    """The vocabulary of the newest collection that was asked for, made once for each of its versions.
+
+    For one event loop only. Who asks while it is made waits for it, and it goes on when they have left: however long
+    it takes, somebody has it in the end.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._key: tuple[Collection, int] | None = None
+        self._made: asyncio.Task[Vocabulary] | None = None
+
+    async def of(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
+        """Raises `Overloaded`, and what reading the collection or the encoder raises; the next one tries again."""
+        # Not its name: a collection that was deleted can be followed by another of its name and version.
+        key = (collection, collection.version)
+        if self._made is None or self._key != key or _failed(self._made):
+            self._key, self._made = key, asyncio.create_task(self._make(collection, pool))
+        return await asyncio.shield(self._made)
+
+    async def _make(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
+        texts = await pool.run(texts_of, collection)
+        parts = [tuple(texts[start : start + _AT_ONCE]) for start in range(0, len(texts) or 1, _AT_ONCE)]
+        directions = [(await self._engine.encode(Task("words"), part)).vector for part in parts]
+        return Vocabulary.of(texts, np.concatenate(directions))
+
+
+def texts_of(collection: Collection) -> list[str]:
+    """The first `MOST_TEXTS` captions, or ids where there is none; those that differ in case only are one."""
+    found: dict[str, str] = {}
+    after: str | None = None
+    while len(found) < MOST_TEXTS and (page := collection.list(_PAGE, after)):
+        for record in page:
+            text = record.caption or record.id
+            found.setdefault(" ".join(text.casefold().split()), text)
+        after = page[-1].id
+    return [text for key, text in found.items() if key][:MOST_TEXTS]
+
+
+def spoken_keywords(
+    slots: Sequence[KeywordSlot], vocabulary: Vocabulary, top_k: int, offset: int = 0, min_score: float | None = None
+) -> SpokenKeywords:
+    """Both views: words over all slots, and slots with their words.
+
+    A word stands where the slot that it is nearest to was said. `offset` passes over words, not over those of a slot.
+    """
+    slots = slots[:MOST_SLOTS]
+    if not slots or not vocabulary.texts:
+        return SpokenKeywords(words=[], slots=[_slot(slot, []) for slot in slots])
+    scores = np.clip(np.stack([slot.vector for slot in slots]) @ vocabulary.directions.T, -1, 1)
+    best = scores.argmax(axis=0)
+    nearest = _nearest(scores.max(axis=0), offset + top_k, min_score)[offset:]
+    words = [_spoken(vocabulary.texts[row], scores[best[row], row], slots[best[row]]) for row in nearest]
+    few = min(top_k, MOST_WORDS_OF_A_SLOT)
+    return SpokenKeywords(
+        words=words,
+        slots=[
+            _slot(slot, [_word(vocabulary.texts[row], own[row]) for row in _nearest(own, few, min_score)])
+            for slot, own in zip(slots, scores, strict=True)
+        ],
+    )
+
+
+def _nearest(scores: Vectors, most: int, min_score: float | None) -> list[int]:
+    """The rows of the largest scores, largest first, equal ones in their order."""
+    rows = np.arange(len(scores))
+    if most < len(scores):
+        rows = np.flatnonzero(scores >= np.partition(scores, -most)[-most])
+    rows = rows[np.argsort(-scores[rows], kind="stable")][:most]
+    return [int(row) for row in rows if min_score is None or scores[row] >= min_score]
+
+
+def _spoken(text: str, score: np.float32, slot: KeywordSlot) -> SpokenWord:
+    return SpokenWord(
+        word=text, score=_rounded(score), slot=slot.slot, start=_seconds(slot.start), end=_seconds(slot.end)
+    )
+
+
+def _word(text: str, score: np.float32) -> SlotWord:
+    return SlotWord(word=text, score=_rounded(score))
+
+
+def _slot(slot: KeywordSlot, words: list[SlotWord]) -> Slot:
+    subwords = [SlotSubword(text=piece.text, score=_rounded(piece.score)) for piece in slot.subwords]
+    return Slot(slot=slot.slot, start=_seconds(slot.start), end=_seconds(slot.end), subwords=subwords, words=words)
+
+
+def _rounded(score: float | np.float32) -> float:
+    return round(float(score), SCORE_DIGITS)
+
+
+def _seconds(value: float) -> float:
+    return round(float(value), SECOND_DIGITS)
+
+
+def _failed(task: asyncio.Task[Vocabulary]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

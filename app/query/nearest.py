@@ -1,0 +1,81 @@
+"""The page of results that a query asks for: filtered, grouped, spread out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.query.embedding import Vector
+from app.query.keywords import SCORE_DIGITS
+from app.query.requests import Include, NearestQuery
+from app.schemas import Keyword, Result
+from index.backend import Collection
+from index.diversity import diverse
+from index.filters import Filter
+from index.grouping import Grouped, nearest_of_each
+from index.ranking import Hit
+
+MOST_DIVERSE = 500
+"""Nearest results among which diversity chooses. Those after them come as they are near."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The hits of one page. `capped` is there for what knows a cap: whether it was met."""
+
+    hits: list[Hit]
+    capped: bool | None = None
+
+
+def page_of(collection: Collection, vector: Vector, query: NearestQuery) -> Page:
+    """Blocks; `vector` is (dim,), of unit length."""
+
+    def near(k: int, where: Filter | None) -> list[Hit]:
+        hits = collection.search(vector[None, :], k, where)[0]
+        return [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
+
+    end = query.offset + query.top_k
+    wanted = max(end, MOST_DIVERSE) if query.diversity else end
+    if query.group_by is None:
+        hits, complete = Grouped(near(wanted, query.filter), True)
+    else:
+        hits, complete = nearest_of_each(near, query.group_by, wanted, query.filter)
+    capped = not complete
+    if query.diversity:
+        capped = capped or end > MOST_DIVERSE
+        hits = _spread(collection, hits, query.diversity, end)
+    knows_a_cap = query.group_by is not None or query.diversity is not None
+    return Page(hits[query.offset : end], capped if knows_a_cap else None)
+
+
+def vectors_of(collection: Collection, hits: Sequence[Hit]) -> dict[str, Vector]:
+    """By id; without those that have been deleted since they were found."""
+    return {id: vector for id, (_, vector) in collection.fetch([hit.record.id for hit in hits]).items()}
+
+
+def result_of(hit: Hit, rank: int, include: AbstractSet[Include], vector: Vector | None = None) -> Result:
+    """Fields that were not asked for stay unset, and so stay out of the answer."""
+    record, numbers = hit.record, None if vector is None else vector.tolist()
+    asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": numbers}
+    return Result.model_validate(
+        {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
+        | {name: value for name, value in asked.items() if name in include}
+    )
+
+
+def keyword_of(hit: Hit, rank: int) -> Keyword:
+    return Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
+
+
+def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:
+    """The beginning in another order: each near to the query, and unlike those before it."""
+    vectors = vectors_of(collection, hits[:MOST_DIVERSE])
+    candidates = [hit for hit in hits[:MOST_DIVERSE] if hit.record.id in vectors]
+    if not candidates:
+        return []
+    scores = np.array([hit.score for hit in candidates], np.float32)
+    order = diverse(scores, np.stack([vectors[hit.record.id] for hit in candidates]), diversity, end)
+    return [*(candidates[place] for place in order), *hits[MOST_DIVERSE:]]

@@ -1,0 +1,1 @@
+"""Records and files on disk: what survives a kill at any moment."""

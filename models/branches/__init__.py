@@ -1,0 +1,1 @@
+"""From frames of speech to vectors and keywords: the parallel, cascaded and hybrid branches."""

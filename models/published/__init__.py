@@ -1,0 +1,1 @@
+"""The published models: which there are, and how they are fetched."""

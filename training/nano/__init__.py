@@ -1,0 +1,1 @@
+"""nano's training: its data, its stages, its figures."""

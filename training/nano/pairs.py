@@ -1,0 +1,57 @@
+"""The loss of the aligning stage: an utterance and a drawing of what it names.
+
+It is the contrastive loss of SpeechCLIP (spec section 6). The image tower is frozen, so the negatives of an utterance
+are all drawings of the training vendors and not only those of its batch. Drawings of anything else that the phrase
+names are left out of the denominator, as other pairs of the same image are in the paper's loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.clip import unit
+from training.losses import contrastive
+from training.nano.clip_stage import to_pixels
+
+Drawings = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""Pixels (N, H, W, 3), and which emoji each of them shows (N,)."""
+
+
+class PairLoss:
+    def __init__(
+        self, clip: nn.Module, vendors: Sequence[Drawings], phrases: Sequence[str], members: Mapping[str, Sequence[int]]
+    ) -> None:
+        self.vectors = torch.cat([embed_drawings(clip, pixels) for pixels, _ in vendors])
+        shown = np.concatenate([positions for _, positions in vendors])
+        named = np.stack([np.isin(shown, members[phrase]) for phrase in phrases])
+        self._named = torch.from_numpy(named)
+        self._columns = [np.flatnonzero(row) for row in named]
+
+    def __call__(self, vectors: Tensor, scale: Tensor, phrases: Tensor, rng: np.random.Generator) -> Tensor:
+        """vectors: (B, E) unit vectors of utterances of `phrases` (B,).
+
+        To images, the mean over all drawings that the phrase names (what random pairs would give in the long run,
+        without their noise); to speech, a random one of them against the utterances of the batch.
+        """
+        # Autocast would round the similarities to steps of 1/256, as coarse as the differences that matter.
+        with torch.autocast(vectors.device.type, enabled=False):
+            logits, named = vectors.float() @ self.vectors.T * scale, self._named[phrases]
+            others = logits.masked_fill(named, -torch.inf).logsumexp(1, keepdim=True)
+            to_images = ((F.softplus(others - logits) * named).sum(1) / named.sum(1)).mean()
+            chosen = torch.tensor([int(rng.choice(self._columns[phrase])) for phrase in phrases.tolist()])
+            also_named = named[:, chosen].T & ~torch.eye(len(phrases), dtype=torch.bool)
+            to_speech = contrastive(logits[:, chosen].T, torch.arange(len(phrases)), ~also_named)
+            return (to_images + to_speech) / 2
+
+
+@torch.no_grad()
+def embed_drawings(clip: nn.Module, pixels: NDArray[np.uint8]) -> Tensor:
+    """(N, H, W, 3) bytes -> (N, E) unit vectors."""
+    parts = [clip.encode_image(to_pixels(pixels[i : i + 256])) for i in range(0, len(pixels), 256)]  # type: ignore[operator]
+    return unit(torch.cat(parts))

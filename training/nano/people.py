@@ -1,0 +1,47 @@
+"""Recordings of real people. `words` is for evaluation only; of `digits`, one speaker is never trained on."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.audio import decode
+
+HELD_OUT_SPEAKER = "yweweler"
+DEFAULT_FOLDER = Path(__file__).parents[3] / "shared" / "data" / "human-speech"
+
+
+@dataclass(frozen=True)
+class Recording:
+    word: str
+    speaker: str
+    path: Path
+
+    def wave(self) -> NDArray[np.float32]:
+        return decode(self.path.read_bytes()).samples
+
+
+def speech_folder() -> Path | None:
+    """The folder of recordings: SPEECHCLIP_HUMAN_SPEECH, or `shared/` beside the project; None where there is none."""
+    folder = Path(os.environ.get("SPEECHCLIP_HUMAN_SPEECH", DEFAULT_FOLDER))
+    return folder if folder.is_dir() else None
+
+
+def recordings(folder: Path, name: str) -> Sequence[Recording]:
+    """All recordings of the set `digits` or `words`."""
+    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return [Recording(row["word"].lower(), row["speaker"], folder / row["path"]) for row in csv.DictReader(file)]
+
+
+def training_digits(folder: Path) -> Sequence[Recording]:
+    return [recording for recording in recordings(folder, "digits") if recording.speaker != HELD_OUT_SPEAKER]
+
+
+def held_out_digits(folder: Path) -> Sequence[Recording]:
+    return [recording for recording in recordings(folder, "digits") if recording.speaker == HELD_OUT_SPEAKER]
