@@ -31,7 +31,7 @@ class OneByOne:
 
     def __call__(self, waves: Waves) -> Iterator[tuple[Sequence[int], Frames]]:
         for row, wave in enumerate(waves):
-            features = self._encoder(torch.from_numpy(np.ascontiguousarray(wave, np.float32)))[None]
+            features = self._encoder(torch.tensor(wave))[None]
             yield [row], Frames((), features, torch.tensor([features.shape[1]]))
 
 
