@@ -90,6 +90,10 @@ class ServiceFailed(Refusal):
 class Malformed(InvalidRequest): ...
 
 
+class DecodingStopped(InvalidRequest):
+    """The file broke what decoded it, or took too long or too much memory."""
+
+
 class RequestTimeout(InvalidRequest): ...
 
 
@@ -201,6 +205,10 @@ class DeadlineExceeded(Unavailable):
     """The service's own deadline passed."""
 
 
+class NoDecoder(Unavailable):
+    """No process that decodes could be started."""
+
+
 class EncodingFailed(ServiceFailed): ...
 
 
@@ -212,6 +220,7 @@ BY_CODE: Mapping[str, type[Refusal]] = {
     "request_timeout": RequestTimeout,
     "body_too_large": BodyTooLarge,
     "unsupported_media": UnsupportedMedia,
+    "decoding_stopped": DecodingStopped,
     "range_not_satisfiable": RangeNotSatisfiable,
     "method_not_allowed": MethodNotAllowed,
     "upgrade_required": UpgradeRequired,
@@ -245,6 +254,7 @@ BY_CODE: Mapping[str, type[Refusal]] = {
     "collection_unavailable": CollectionUnavailable,
     "collection_damaged": CollectionDamaged,
     "deadline_exceeded": DeadlineExceeded,
+    "no_decoder": NoDecoder,
     "encoding_failed": EncodingFailed,
     "internal": Internal,
 }

@@ -83,7 +83,7 @@ def writes(client: TestClient) -> list[tuple[str, str]]:
     return [(method, path) for method, path in found if not path.startswith(QUERIES)]
 
 
-QUERIES = ("/search/", "/keywords", "/embed", "/session")
+QUERIES = ("/search/", "/explain/", "/keywords", "/embed", "/session")
 PATH = {"{name}": "mine", "{id}": "x", "{file}": "x.snapshot", "{collection}": "mine"}
 
 
