@@ -14,6 +14,7 @@ from app.settings import Settings
 from index.collection import Collection
 from index.errors import NotSupported
 from index.large.builder import cores
+from index.large.gpu import has_gpu
 from index.large.plan import Plan, in_gib, memory_here
 from index.large.plan import plan as planned
 from index.large.recipes import RecipeName
@@ -27,7 +28,7 @@ MOST_VECTORS = 10**12
 
 def plan(count: str, dim: int, memory: str | None, as_json: bool) -> None:
     """Print which recipe is recommended for so many vectors, and why, and what every other would take."""
-    advice = planned(count_of(count), dim, _memory(memory), cores())
+    advice = _advice(count_of(count), dim, memory)
     if as_json:
         print_json(asdict(advice))
         return
@@ -45,7 +46,7 @@ def build(name: str, recipe: RecipeName | None, recall: float, memory: str | Non
     with open_store(settings).open(name) as collection:
         if not isinstance(collection, Collection):
             raise NotSupported(f"the index of collection {name!r} is built by the server that has it")
-        chosen = recipe or _recommended(collection, planned(collection.count, collection.dim, _memory(memory), cores()))
+        chosen = recipe or _recommended(collection, _advice(collection.count, collection.dim, memory))
         with progress_bar() as advance:
             collection.build(chosen, recall, advance)
         print_facts([("recipe", chosen), *_measured(collection)])
@@ -70,6 +71,10 @@ def bytes_of(text: str) -> int:
     if size < 1:
         raise CommandError(f"{text[:40]!r} is no amount of memory: 8GiB or 500MB, say")
     return size
+
+
+def _advice(count: int, dim: int, memory: str | None) -> Plan:
+    return planned(count, dim, _memory(memory), cores(), has_gpu())
 
 
 def _memory(text: str | None) -> int:

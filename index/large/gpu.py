@@ -30,6 +30,11 @@ DEVICE = 0
 T = TypeVar("T")
 
 
+def has_gpu() -> bool:
+    """Whether there is one that FAISS can use."""
+    return bool(faiss.get_num_gpus()) and hasattr(faiss, "StandardGpuResources")
+
+
 class Gpu:
     """The thread that owns the GPU, and FAISS's resources there."""
 
@@ -40,7 +45,7 @@ class Gpu:
     @classmethod
     def find(cls) -> Self | None:
         """None without a GPU, or without a FAISS that can use it."""
-        return cls() if faiss.get_num_gpus() and hasattr(faiss, "StandardGpuResources") else None
+        return cls() if has_gpu() else None
 
     def run(self, work: Callable[[], T]) -> T:
         """In the thread; waits."""

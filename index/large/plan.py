@@ -18,6 +18,8 @@ QUICK_MS = 2.0
 BUILD_S = {"Flat": 0.0, "FP16": 5e-6, "SQ8": 5e-6, "HNSW": 2.4e-3, "HNSW-SQ8": 2.0e-3,
            "IVF-Flat": 1.6e-4, "IVF-SQ8": 1.6e-4, "IVF-PQ": 2.5e-4}  # fmt: skip
 """CPU seconds for a vector of 512 numbers."""
+GPU_MEMORY = 16 * 2**30
+"""Bytes that nearly every server's GPU has; FAISS does not tell how many there are."""
 PATIENT_S = 900.0
 """CPU seconds of building that are nothing to think about."""
 
@@ -47,10 +49,10 @@ class Plan:
     options: tuple[Option, ...]
 
 
-def plan(count: int, dim: int, memory: int, cores: int) -> Plan:
-    """For so many vectors (count, dim), and so many bytes of memory for them."""
+def plan(count: int, dim: int, memory: int, cores: int, gpu: bool = False) -> Plan:
+    """For so many vectors (count, dim), and so many bytes of memory for them; gpu: whether FAISS has one."""
     chosen, options = None, list[Option]()
-    for name, suits in _PREFERENCES:
+    for name, suits in _WITH_GPU if gpu else _PREFERENCES:
         recipe = RECIPES[name]
         option = _option(recipe, count, dim, cores)
         fits, reason = suits(option, count, dim)
@@ -114,6 +116,13 @@ def _product(option: Option, count: int, dim: int) -> tuple[bool, str]:
     return True, "the least memory: candidates from codes, and their full vectors read from disk, best an SSD"
 
 
+def _on_gpu(option: Option, count: int, dim: int) -> tuple[bool, str]:
+    size = 2 * count * dim
+    if size > GPU_MEMORY:
+        return False, f"takes {in_gib(size)} of the GPU, more than many have"
+    return True, f"the GPU compares every vector, in {in_gib(size)} of its memory"
+
+
 def _never(reason: str) -> Verdict:
     return lambda option, count, dim: (False, reason)
 
@@ -127,4 +136,9 @@ _PREFERENCES: tuple[tuple[RecipeName, Verdict], ...] = (
     ("IVF-Flat", _never("IVF-SQ8 finds as much in a quarter of the memory")),
     ("SQ8", _never("reads every vector, only shorter ones")),
     ("FP16", _never("reads every vector, only shorter ones")),
+)
+_WITH_GPU: tuple[tuple[RecipeName, Verdict], ...] = (
+    _PREFERENCES[0],
+    ("FP16", _on_gpu),
+    *(one for one in _PREFERENCES[1:] if one[0] != "FP16"),
 )

@@ -30,6 +30,13 @@ def test_the_recommended_recipe(count: int, memory: int, recipe: RecipeName | No
     assert plan(count, 512, memory, cores=1).recipe == recipe
 
 
+@pytest.mark.parametrize(("count", "recipe"), [(20_000, "Flat"), (10_000_000, "FP16"), (40_000_000, "IVF-SQ8")])
+def test_a_gpu_compares_every_vector_as_long_as_it_holds_them(count: int, recipe: RecipeName) -> None:
+    advice = plan(count, 512, 256 * GIB, cores=1, gpu=True)
+    assert advice.recipe == recipe
+    assert {option.recipe for option in advice.options} == set(RECIPES)
+
+
 def test_the_recommended_one_fits_and_says_why() -> None:
     advice = plan(10_000_000, 512, 8 * GIB, cores=2)
     chosen = {option.recipe: option for option in advice.options}["IVF-SQ8"]
