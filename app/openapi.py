@@ -40,6 +40,17 @@ def problem_responses(statuses: Iterable[int]) -> dict[int | str, Json]:
     return {status: _problem_response(status) for status in statuses}
 
 
+def file_responses(media_type: str) -> dict[int | str, Json]:
+    """Of a route that answers with a file, for FastAPI's `responses`."""
+    content = {media_type: {"schema": BINARY}}
+    # Of several ranges at once the parts come as multipart/byteranges.
+    parts = {**content, "multipart/byteranges": {"schema": BINARY}}
+    return {
+        200: {"description": "The file.", "content": content},
+        206: {"description": "What `Range` asked for of it.", "content": parts},
+    }
+
+
 def query_request(shape: type[MediaQuery]) -> Json:
     """The body of a query in its three forms, and the parameters of the query string, for `openapi_extra`."""
     properties = shape.model_json_schema(ref_template=REF)["properties"]

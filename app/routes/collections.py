@@ -12,7 +12,7 @@ from app.errors import CollectionBusy, InvalidParameter
 from app.http.hosts import from_own_page
 from app.keeping.items import NewCollection
 from app.media import MEDIA_POLICY, UNKNOWN_TYPE, media_file
-from app.openapi import problem_responses
+from app.openapi import file_responses, problem_responses
 from app.schemas import CollectionDetails, CollectionsResponse
 from app.state import Loaded, state_of
 from index.backend import Collection
@@ -91,7 +91,7 @@ async def delete_collection(request: Request, name: str) -> Response:
     summary="Get the file behind a record",
     response_class=FileResponse,
     responses={
-        200: {"description": "The file.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+        **file_responses("*/*"),
         **problem_responses((404, 416, 422, 503)),
     },
 )

@@ -9,7 +9,7 @@ from app.errors import InvalidParameter
 from app.http.hosts import from_own_page
 from app.keeping.items import RestoreRequest
 from app.keeping.snapshots import delete_snapshot, new_snapshot, snapshot_file, snapshots_in
-from app.openapi import problem_responses
+from app.openapi import file_responses, problem_responses
 from app.routes.collections import describe
 from app.routes.items import info
 from app.schemas import (
@@ -97,7 +97,7 @@ async def list_snapshots(request: Request) -> SnapshotsResponse:
     summary="Get a snapshot",
     response_class=FileResponse,
     responses={
-        200: {"description": "The file.", "content": {"application/x-tar": {}}},
+        **file_responses("application/x-tar"),
         **problem_responses((404, 416, 422, 503)),
     },
 )

@@ -38,13 +38,14 @@ def attacked(service: Service, wanted: argparse.Namespace) -> Report:
     """What came of it."""
     for name, kind in (("mine", "images"), ("other", "captions")):
         httpx2.put(f"{service.url}/collections/{name}", json={"kind": kind}, timeout=60).raise_for_status()
-    attack = Attack(service, wanted.requests, wanted.seed, wanted.clients, wanted.keep)
-    return attack.run(lambda done: print(f"{done:,} of {wanted.requests:,}", file=sys.stderr, flush=True))
+    attack = Attack(service, wanted.requests, wanted.seed, wanted.clients, wanted.keep, wanted.first)
+    return attack.run(lambda number: print(f"request {number:,}", file=sys.stderr, flush=True))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--first", type=int, default=0, help="Number of the first request, to repeat a part.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--model", default="nano")

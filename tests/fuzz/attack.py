@@ -20,6 +20,7 @@ from tests.fuzz.makers import make
 from tests.fuzz.requests import Request
 from tests.fuzz.service import Service
 
+MOST_FINDINGS = 50
 WARM_SHARE = 0.1
 """Of the requests, before memory is looked at for the first time: caches fill, and pools of threads."""
 
@@ -42,6 +43,7 @@ class Report:
         rows = [
             f"| {status or 'none'} | {code} | {count:,} |" for (status, code), count in sorted(self.answers.items())
         ]
+        found = [f"- {number}: {what}" for number, what in self.findings]
         memory = ", ".join(f"{own} + {others} after {done:,}" for done, (own, others) in self.memory)
         return [
             f"{self.requests:,} requests, seed {self.seed}, {self.seconds:,.0f} s; "
@@ -53,7 +55,7 @@ class Report:
             "",
             f"memory in MiB, of the service + its decoders: {memory}",
             f"findings: {len(self.findings)}",
-            *(f"- {number}: {what}" for number, what in self.findings[:50]),
+            *found[:MOST_FINDINGS],
         ]
 
 
@@ -63,12 +65,18 @@ def request_of(seed: int, number: int) -> Request:
 
 
 class Attack:
-    """`clients` ask at one time. What an answer has wrong with it is kept in the folder `keep`, if one is given."""
+    """`clients` ask at one time; `first` is the number of the first request.
 
-    def __init__(self, service: Service, requests: int, seed: int, clients: int = 4, keep: Path | None = None) -> None:
+    What an answer has wrong with it is kept in the folder `keep`, if one is given.
+    """
+
+    def __init__(
+        self, service: Service, requests: int, seed: int, clients: int = 4, keep: Path | None = None, first: int = 0
+    ) -> None:
         self._service, self._clients, self._keep = service, clients, keep
         self._description = Description(service.json("/openapi.json"))
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(first)
+        self._end = first + requests
         self._lock = threading.Lock()
         self.report = Report(requests, seed)
 
@@ -86,7 +94,7 @@ class Attack:
         while self._service.alive:
             with self._lock:
                 number = next(self._numbers)
-            if number >= self.report.requests:
+            if number >= self._end:
                 return
             self._send(number)
             if number and number % max(1, int(self.report.requests * WARM_SHARE)) == 0:

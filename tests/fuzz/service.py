@@ -79,8 +79,9 @@ class Service:
 
     def memory(self) -> tuple[int, int]:
         """MiB that the service has in memory, and that all processes have which it has started."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
-        return _resident(self._process.pid), sum(_resident(int(pid)) for pid in children)
+        # Of every thread its own: a process is the child of the one that started it.
+        found = [path.read_text().split() for path in Path(f"/proc/{self._process.pid}/task").glob("*/children")]
+        return _resident(self._process.pid), sum(_resident(int(pid)) for pids in found for pid in pids)
 
     def stop(self) -> int:
         """As an operator does; returns the status with which it ended."""
