@@ -24,5 +24,5 @@ VARIANTS: Mapping[str, Callable[[Encoder], Encoder]] = {
 
 if __name__ == "__main__":
     load, vary = models.encoder.load_encoder, VARIANTS[sys.argv[1]]
-    setattr(models.encoder, "load_encoder", lambda name: vary(load(name)))  # noqa: B010  mypy would want the same class
+    setattr(models.encoder, "load_encoder", lambda *chosen: vary(load(*chosen)))  # noqa: B010  mypy would want the same class
     serve(Settings())
