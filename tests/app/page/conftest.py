@@ -38,7 +38,8 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     with ExitStack() as contexts:
 
         def visit(view: str = "", size: ViewportSize = WIDE, scheme: str = "light") -> Page:
-            context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+            # What is asked of the page is asked of how it looks in the end, not half way through a transition.
+            context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             contexts.callback(context.close)
             page = context.new_page()
             page.set_default_timeout(5_000)
