@@ -9,7 +9,7 @@ import torch
 
 from models.clip import build_clip
 from tests.training.tiny_recipe import tiny_recipe
-from training.nano.pairs import PairLoss
+from training.nano.pairs import PairLoss, drawing_pairs
 
 
 def tiny_pairs(phrases: Sequence[str]) -> PairLoss:
@@ -17,7 +17,7 @@ def tiny_pairs(phrases: Sequence[str]) -> PairLoss:
     recipe = tiny_recipe()
     clip = build_clip(recipe.model.clip, recipe.model.embedding_size).requires_grad_(False)
     pixels = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8)
-    loss = PairLoss(clip, [(pixels, np.arange(3))], phrases, {phrase: (n,) for n, phrase in enumerate(phrases)})
+    loss = drawing_pairs(clip, [(pixels, np.arange(3))], phrases, {phrase: (n,) for n, phrase in enumerate(phrases)})
     # An untrained CLIP sees all drawings as one.
     loss.vectors = torch.eye(3, 8)
     return loss

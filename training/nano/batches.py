@@ -19,7 +19,7 @@ Source = tuple[NDArray[np.int16], Sequence[Utterance]]
 """Samples of many utterances end to end, and what each of them is."""
 
 POOL_BATCHES = 12
-MAX_SECONDS = 2.6
+MAX_SECONDS = 5.0
 PAD_TO = 1600
 
 
@@ -52,6 +52,14 @@ class SpokenCorpus:
             np.int64,
         ).reshape(-1, 3)
         self.engines = np.array([row.voice.partition("/")[0] for _, rows in sources for row in rows], np.str_)
+
+    def joined(self, source: Source) -> SpokenCorpus:
+        """With the utterances of one source more, whose rows come last."""
+        mine = [
+            Utterance(self.phrases[number], engine, start, length)
+            for (number, start, length), engine in zip(self.rows.tolist(), self.engines.tolist(), strict=True)
+        ]
+        return SpokenCorpus([(self.samples, mine), source])
 
     def wave(self, row: int) -> NDArray[np.float32]:
         _, start, length = self.rows[row]

@@ -18,11 +18,14 @@ from training.nano.voices import ENGINES, trim
 
 PEOPLE = "people"
 PEOPLE_WEIGHT = 12.0
+SCENES_SHARE = 0.3
 
 
-def heard(
-    shards: Path, wanted: Callable[[str], bool] = lambda phrase: True
-) -> tuple[SpokenCorpus, NDArray[np.float64]]:
+Weighted = tuple[SpokenCorpus, NDArray[np.float64]]
+"""Utterances, and how often each is drawn."""
+
+
+def heard(shards: Path, wanted: Callable[[str], bool] = lambda phrase: True) -> Weighted:
     """The corpus of all wanted phrases, and how often each utterance is drawn: people more often than machines."""
     corpus = SpokenCorpus(
         [_keep(source, wanted) for source in (*synthetic(shards), _source(_digits()), _source(prompts()))]
@@ -30,6 +33,13 @@ def heard(
     if not len(corpus.rows):
         raise NotReady(f"there is no speech in {shards}: synthesise it first")
     return corpus, _weights(corpus.rows[:, 0], corpus.engines)
+
+
+def with_scenes(names: Weighted, scenes: Source) -> Weighted:
+    """Names and captions: three of ten utterances that are drawn are captions."""
+    corpus, weights = names
+    share = SCENES_SHARE / (1 - SCENES_SHARE) * weights.sum() / len(scenes[1])
+    return corpus.joined(scenes), np.concatenate([weights, np.full(len(scenes[1]), share)])
 
 
 def _weights(phrases: NDArray[np.int64], engines: NDArray[np.str_]) -> NDArray[np.float64]:

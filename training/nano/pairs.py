@@ -1,8 +1,9 @@
-"""The loss of the aligning stage: an utterance and a drawing of what it names.
+"""The loss of the aligning stage: an utterance and a picture of what it names.
 
 It is the contrastive loss of SpeechCLIP (spec section 6). The image tower is frozen, so the negatives of an utterance
 are all drawings of the training vendors and not only those of its batch. Drawings of anything else that the phrase
-names are left out of the denominator, as other pairs of the same image are in the paper's loss.
+names are left out of the denominator, as other pairs of the same image are in the paper's loss. Captions have
+pictures, and texts, of their own: a scene with a dog in it is no wrong answer to "dog".
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ Drawings = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
 class PairLoss:
+    """vectors: (N, E) unit vectors of pictures, or texts, and what each of them shows (N,); members: by phrase, which
+    of that it names. Utterances of other phrases are not looked at.
+    """
+
     def __init__(
-        self, clip: nn.Module, vendors: Sequence[Drawings], phrases: Sequence[str], members: Mapping[str, Sequence[int]]
+        self, vectors: Tensor, shown: NDArray[np.int64], phrases: Sequence[str], members: Mapping[str, Sequence[int]]
     ) -> None:
-        self.vectors = torch.cat([embed_drawings(clip, pixels) for pixels, _ in vendors])
-        shown = np.concatenate([positions for _, positions in vendors])
-        named = np.stack([np.isin(shown, members[phrase]) for phrase in phrases])
+        self.vectors = vectors
+        named = np.stack([np.isin(shown, members.get(phrase, ())) for phrase in phrases])
         self._named = torch.from_numpy(named)
         self._columns = [np.flatnonzero(row) for row in named]
 
@@ -37,8 +41,15 @@ class PairLoss:
         """vectors: (B, E) unit vectors of utterances of `phrases` (B,).
 
         To images, the mean over all drawings that the phrase names (what random pairs would give in the long run,
-        without their noise); to speech, a random one of them against the utterances of the batch.
+        without their noise); to speech, a random one of them against the utterances of the batch. It counts as much
+        as the share of the batch that is looked at.
         """
+        mine = self._named[phrases].any(1)
+        if not mine.any():
+            return vectors.sum() * 0.0
+        return self._loss(vectors[mine], scale, phrases[mine], rng) * mine.float().mean()
+
+    def _loss(self, vectors: Tensor, scale: Tensor, phrases: Tensor, rng: np.random.Generator) -> Tensor:
         # Autocast would round the similarities to steps of 1/256, as coarse as the differences that matter.
         with torch.autocast(vectors.device.type, enabled=False):
             logits, named = vectors.float() @ self.vectors.T * scale, self._named[phrases]
@@ -48,6 +59,14 @@ class PairLoss:
             also_named = named[:, chosen].T & ~torch.eye(len(phrases), dtype=torch.bool)
             to_speech = contrastive(logits[:, chosen].T, torch.arange(len(phrases)), ~also_named)
             return (to_images + to_speech) / 2
+
+
+def drawing_pairs(
+    clip: nn.Module, vendors: Sequence[Drawings], phrases: Sequence[str], members: Mapping[str, Sequence[int]]
+) -> PairLoss:
+    """Phrases and the drawings of these vendors."""
+    vectors = torch.cat([embed_drawings(clip, pixels) for pixels, _ in vendors])
+    return PairLoss(vectors, np.concatenate([positions for _, positions in vendors]), phrases, members)
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ because it has heard far less than HuBERT; it keeps a share of the CTC loss.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +34,11 @@ def listening(listener: Listener, phonemes: PhonemeLoss) -> Objective:
     return lambda frames, batch, rng: {"ctc": phonemes(listener, frames, batch.phrases)}
 
 
-def tuning(listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss) -> Objective:
+def tuning(listener: Listener, phonemes: PhonemeLoss, pairs: Sequence[PairLoss]) -> Objective:
     def losses(frames: Frames, batch: Batch, rng: np.random.Generator) -> Losses:
         vectors = listener.embed(frames)
         return {
-            "pairs": pairs(vectors, listener.scale.exp(), batch.phrases, rng),
+            "pairs": torch.stack([one(vectors, listener.scale.exp(), batch.phrases, rng) for one in pairs]).sum(),
             "ctc": CTC_WEIGHT * phonemes(listener, frames, batch.phrases),
         }
 

@@ -22,19 +22,20 @@ from training.errors import NotReady
 from training.nano.batches import SpokenCorpus
 from training.nano.checkpoint import load_stage
 from training.nano.clip_stage import train_clip
-from training.nano.corpora import heard
+from training.nano.corpora import heard, with_scenes
 from training.nano.ctc import PhonemeLoss
 from training.nano.drawings import HELD_OUT, TRAINING, cached_vendor
 from training.nano.evaluate import Gallery, drawings_gallery, figures, keywords_gallery
 from training.nano.frozen import freeze, train_head
 from training.nano.lexicon import Lexicon, load_lexicon
 from training.nano.listener import Listener
-from training.nano.pairs import Drawings, PairLoss, embed_drawings
+from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings
 from training.nano.phonemes import load_phonemes
 from training.nano.recipe import Recipe
 from training.nano.retrieval import Recall
 from training.nano.scene_stage import cached_scenes, train_scenes
 from training.nano.speech_stages import listening, train_speech, tuning
+from training.nano.spoken_scenes import spoken_scenes
 from training.nano.text_stage import train_text
 
 JUDGED = ("noto", HELD_OUT)
@@ -43,7 +44,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Workshop:
-    """folder/packages: npm packages; folder/speech: shards; folder itself: checkpoints and caches."""
+    """folder/packages: npm packages; folder/speech: shards; folder/scenes: spoken captions, if there are any; folder
+    itself: checkpoints and caches.
+    """
 
     folder: Path
     recipe: Recipe
@@ -55,6 +58,10 @@ class Workshop:
     @property
     def speech(self) -> Path:
         return self.folder / "speech"
+
+    @property
+    def spoken_scenes(self) -> Path:
+        return self.folder / "scenes"
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -73,7 +80,7 @@ class Workshop:
     def read(self) -> None:
         """CLIP's text tower goes on alone."""
         clip, phrases = self.clip("clip"), self.lexicon.phrases
-        pairs = PairLoss(clip, self._drawings, phrases, self.lexicon.members)
+        pairs = drawing_pairs(clip, self._drawings, phrases, self.lexicon.members)
         train_text(self.recipe, self.folder, clip, phrases, pairs)
 
     def scenes(self) -> None:
@@ -99,10 +106,18 @@ class Workshop:
         train_head(self.folder / "align.pt", listener, frozen, self._pairs(corpus[0].phrases), stage, seed)
 
     def tune(self) -> None:
-        """Encoder and head together; the convolutions, which are a third of the work, only at first."""
+        """Encoder and head together; the convolutions, which are a third of the work, only at first.
+
+        Captions of scenes are heard too where there are some.
+        """
         corpus = heard(self.speech, self.lexicon.members.__contains__)
+        scenes = spoken_scenes(self.spoken_scenes) if self.spoken_scenes.is_dir() else None
+        if scenes:
+            corpus = with_scenes(corpus, scenes.source)
+        phrases = corpus[0].phrases
         listener = self._listener_from("align", corpus[0])
-        objective = tuning(listener, self._phonemes(corpus[0].phrases), self._pairs(corpus[0].phrases))
+        pairs = [self._pairs(phrases), *(scenes.pairs(self.clip(), self._tokens, phrases) if scenes else ())]
+        objective = tuning(listener, self._phonemes(phrases), pairs)
         checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
         train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, self.report)
 
@@ -118,7 +133,12 @@ class Workshop:
         return [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
 
     def _pairs(self, phrases: Sequence[str]) -> PairLoss:
-        return PairLoss(self.clip(), self._drawings, phrases, self.lexicon.members)
+        return drawing_pairs(self.clip(), self._drawings, phrases, self.lexicon.members)
+
+    @property
+    def _tokens(self) -> Tokenizer:
+        text = self.recipe.model.clip.text
+        return Tokenizer(text.vocab_size, text.context_length)
 
     def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
         """Recalls of the model card for a network in training."""
@@ -163,8 +183,7 @@ class Workshop:
 
     def _vocabulary(self) -> list[int]:
         """Sub-words of the lexicon, after the padding, start and end of the official tables."""
-        text = self.recipe.model.clip.text
-        tokens = Tokenizer(text.vocab_size, text.context_length)
+        tokens = self._tokens
         used = sorted({number for phrase in self.lexicon.phrases for number in tokens.encode(phrase)})
         special = [0, tokens.sot, tokens.eot]
         return [*special, *(number for number in used if number not in special)]

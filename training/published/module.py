@@ -21,15 +21,20 @@ from training.published.samples import Batch
 from training.published.schedule import factor
 from training.published.start import frozen_parts, trained
 from training.published.validation import Seen
+from training.published.words import Said
 
 SELECT_BY = "val_recall_mean_10"
 
 
 class InTraining(LightningModule):
-    """model: from `training.published.start.new_model`; it gets dropout and an aim, which act in training only."""
+    """model: from `training.published.start.new_model`; it gets dropout and an aim, which act in training only.
 
-    def __init__(self, model: SpeechClip, recipe: Recipe) -> None:
+    said: what is said in the pairs of the training, for a recipe that tells it
+    """
+
+    def __init__(self, model: SpeechClip, recipe: Recipe, said: Said | None = None) -> None:
         super().__init__()
+        self._said = said
         self.model, self.recipe, self.position = model, recipe, Position()
         self.objective = Objective(recipe.loss)
         self.strict_loading = False  # checkpoints are without what is frozen
@@ -56,11 +61,13 @@ class InTraining(LightningModule):
         rates = torch.optim.lr_scheduler.LambdaLR(adam, lambda step: factor(step, settings))
         return {"optimizer": adam, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
-    def parts(self, batch: Batch | FeatureBatch, together: bool) -> tuple[Heard, Tensor, dict[str, Tensor]]:
+    def parts(
+        self, batch: Batch | FeatureBatch, together: bool, said: Tensor | None = None
+    ) -> tuple[Heard, Tensor, dict[str, Tensor]]:
         """What was heard, the images' vectors and the losses."""
         frames, images = self._encoded(batch)
         heard = hear(self.model, frames, self.recipe.semantics, self.recipe.loss.frames_per_keyword)
-        return heard, images, self.objective(heard, images, batch.ids, together)
+        return heard, images, self.objective(heard, images, batch.ids, together, said)
 
     def _encoded(self, batch: Batch | FeatureBatch) -> tuple[Frames, Tensor]:
         """By HuBERT and CLIP, now or before."""
@@ -75,7 +82,8 @@ class InTraining(LightningModule):
     def training_step(self, batch: Batch | FeatureBatch) -> Tensor:
         # So that what is forgotten by chance depends on the number of the batch, and on nothing that went before.
         torch.manual_seed(_seed(self.recipe.seed, self.position.batches, world()[0]))
-        _, _, losses = self.parts(batch, together=True)
+        said = None if self._said is None else self._said(batch.places).to(batch.ids.device)
+        _, _, losses = self.parts(batch, together=True, said=said)
         self.position.batches += 1
         self._tell(losses, batch)
         return losses["loss"]

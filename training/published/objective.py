@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.branches.cascaded import Keywords
 from models.config import Branch
 from models.hubert import BatchSemantics, Frames
 from models.speechclip import SpeechClip
@@ -15,13 +16,17 @@ from training.losses import MaskedContrastiveLoss
 from training.published.gather import everyones
 from training.published.in_training import aim
 from training.published.recipe import Loss
+from training.published.words import words_loss
 
 
 @dataclass(frozen=True)
 class Heard:
-    """vectors: (B, E) by branch; quantity, wanted: (B,) keywords by their sum of weights, and as there should be."""
+    """vectors: (B, E) by branch; keywords: where there are some; quantity, wanted: (B,) how many of them by their sum
+    of weights, and as there should be.
+    """
 
     vectors: dict[Branch, Tensor]
+    keywords: Keywords | None = None
     quantity: Tensor | None = None
     wanted: Tensor | None = None
 
@@ -36,22 +41,24 @@ def hear(model: SpeechClip, frames: Frames, semantics: BatchSemantics, frames_ea
     keywords = model.keywords(frames, semantics)
     vectors["cascaded"] = model.embed_keywords(keywords)
     if keywords.fired is None:
-        return Heard(vectors)
-    return Heard(vectors, keywords.fired.quantity, aim(frames.lengths, frames_each))
+        return Heard(vectors, keywords)
+    return Heard(vectors, keywords, keywords.fired.quantity, aim(frames.lengths, frames_each))
 
 
 class Objective(nn.Module):
-    """The weighted losses of all branches, which share a temperature, and of the number of keywords."""
+    """The weighted losses of all branches, which share a temperature, of the number of keywords, and of their words."""
 
     def __init__(self, weights: Loss) -> None:
         super().__init__()
         self.weights = weights
         self.contrastive = MaskedContrastiveLoss(weights.temperature, weights.temperature_learnt)
 
-    def forward(self, heard: Heard, images: Tensor, ids: Tensor, together: bool) -> dict[str, Tensor]:
+    def forward(
+        self, heard: Heard, images: Tensor, ids: Tensor, together: bool, said: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """images: (B, E), ids: (B,). The parts, weighted, by name, and their sum, `loss`.
 
-        together: negatives are gathered from all processes
+        together: negatives are gathered from all processes; said: as `words_loss` wants it
         """
         spread = everyones if together else _alone
         # In half precision, similarities as far apart as 1 / temperature would be too coarse.
@@ -63,6 +70,9 @@ class Objective(nn.Module):
             }
             if heard.quantity is not None and heard.wanted is not None:
                 parts["quantity_loss"] = self.weights.quantity * F.l1_loss(heard.quantity, heard.wanted)
+            if heard.keywords is not None and said is not None:
+                scores, counts = heard.keywords.scores.float(), heard.keywords.counts
+                parts["words_loss"] = self.weights.words * words_loss(scores, counts, said)
         return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 

@@ -55,7 +55,8 @@ class Network(_Section):
 
 
 class Loss(_Section):
-    """Weights of the losses of each branch and of the number of keywords (spec section 6).
+    """Weights of the losses of each branch and of the number of keywords (spec section 6), and of the words that were
+    said, which the papers do not tell a model.
 
     temperature: of the contrastive loss, at its start if it is learnt
     frames_per_keyword: how many frames make one keyword; scaling_steps: steps in which integrate-and-fire is made to
@@ -67,6 +68,7 @@ class Loss(_Section):
     parallel: Weight
     cascaded: Weight
     quantity: Weight = 0.25
+    words: Weight = 0.0
     frames_per_keyword: Count = 20
     scaling_steps: Annotated[int, Field(ge=0)] = 5_000
 
@@ -106,6 +108,7 @@ class Recipe(_Section):
     """start: the model whose HuBERT and CLIP are taken, and kept as they are: a pulled one, or a model folder
 
     vocabulary: the sub-words that keywords are chosen from: those of the start, or those of the training captions
+    head: the branch is new, or the start's parallel branch at first, or that for good and only keywords are learnt
     semantics: how padding is treated: as the authors did, or so that no utterance depends on its batch
     features: whether what HuBERT and CLIP make of the data is computed once and kept, and in what precision
     dropout: in the attention and the projections; cif_dropout: where integrate-and-fire weighs frames
@@ -116,6 +119,7 @@ class Recipe(_Section):
     name: Name
     start: Name
     vocabulary: Literal["start", "captions"] = "start"
+    head: Literal["new", "start", "kept"] = "new"
     semantics: Literal["official", "independent"] = "official"
     features: Literal["none", "float16", "bfloat16"] = "none"
     dropout: Share = 0.1
@@ -157,6 +161,10 @@ class Recipe(_Section):
                 raise ValueError(f"loss.{branch} must be 0, as a {self.model.branch} model has no {branch} branch")
             if there and not getattr(self.loss, branch):
                 raise ValueError(f"loss.{branch} must be more than 0, or the {branch} branch would learn nothing")
+        if self.loss.words and not has["cascaded"]:
+            raise ValueError("loss.words must be 0, as a parallel model has no keywords")
+        if self.head == "kept" and self.model.branch != "hybrid+":
+            raise ValueError("head=kept needs a hybrid+ model: in others keywords change the whole")
         if has["cascaded"] != (self.model.cascaded is not None):
             raise ValueError("model.cascaded is for every branch but parallel, and needed by those")
         return self

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
-from models.folder import save_model
+from models.clip import Tokenizer
+from models.folder import ModelFolder, save_model
 from models.new_folder import new_folder
 from training.published.card import card
 from training.published.data import Batches, Splits
@@ -25,6 +26,7 @@ from training.published.module import SELECT_BY, InTraining, load_trained
 from training.published.recipe import Recipe, differences
 from training.published.start import find_start, new_model
 from training.published.vocabulary import vocabulary_of
+from training.published.words import Said
 
 RECIPE, CHECKPOINTS, MODEL, LAST, FEATURES = "recipe.json", "checkpoints", "model", "last", "features"
 _LOG_EVERY = 8  # steps
@@ -57,7 +59,7 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
     splits = Splits.open(training.kind, training.root, recipe)
     start = find_start(recipe.start, training.models)
     vocabulary = vocabulary_of(recipe, start, splits.training)
-    module = InTraining(new_model(recipe, start, vocabulary), recipe)
+    module = InTraining(new_model(recipe, start, vocabulary), recipe, _said(recipe, start, splits, vocabulary))
     planned = _planned(training, module, splits)
     _claim(out, recipe)
     if splits.missing:
@@ -73,6 +75,14 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
         return None
     _export(module, best, vocabulary, training)
     return out / MODEL
+
+
+def _said(recipe: Recipe, start: ModelFolder, splits: Splits, vocabulary: Sequence[int]) -> Said | None:
+    if not recipe.loss.words:
+        return None
+    text = start.config.clip.text
+    captions = [pair.text for pair in splits.training.pairs]
+    return Said(captions, vocabulary, Tokenizer(text.vocab_size, text.context_length))
 
 
 def _planned(training: Training, module: InTraining, splits: Splits) -> Planned | None:

@@ -40,12 +40,50 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
         torch.manual_seed(recipe.seed)
         model = SpeechClip(config, vocabulary)
         source = start.load()
+    if recipe.head != "new":
+        _take_head(model, source, recipe)
     for part, there in zip(frozen_parts(model), frozen_parts(source), strict=True):
         part.load_state_dict(there.state_dict())
         part.requires_grad_(False)
     if config.cascaded:
         model.cascaded_branch.keyword_norm.start_at(model.subwords)
     return model
+
+
+def _take_head(model: SpeechClip, source: SpeechClip, recipe: Recipe) -> None:
+    """The branch begins as the parallel branch of the start, as far as it has the same parts."""
+    if "parallel" not in source.config.branches:
+        raise RecipeError(f"head={recipe.head} needs a start with a parallel branch, and {recipe.start} has none")
+    theirs = _head(source)
+    for name, part in _head(model).items():
+        try:
+            part.load_state_dict(theirs[name].state_dict())
+        except RuntimeError:
+            raise RecipeError(
+                f"head={recipe.head} needs a branch of the same sizes as that of {recipe.start}"
+            ) from None
+        part.requires_grad_(recipe.head == "start")
+
+
+class _Token(nn.Module):
+    """A parameter, as a module."""
+
+    def __init__(self, token: nn.Parameter) -> None:
+        super().__init__()
+        self.token = token
+
+
+def _head(model: SpeechClip) -> dict[str, nn.Module]:
+    """The weights of HuBERT's layers, what attends to them, and what makes one vector of it."""
+    layers = _Token(model.audio_encoder.layer_weights)
+    if model.config.cascaded is None:
+        own = model.parallel_branch
+        return {"layers": layers, "token": _Token(own.cls), "attention": own.self_att, "projection": own.linear_proj}
+    branch = model.cascaded_branch
+    found: dict[str, nn.Module] = {"layers": layers, "attention": branch.self_att}
+    if branch.parallel_cls is not None and branch.parallel_proj is not None:
+        found |= {"token": _Token(branch.parallel_cls), "projection": branch.parallel_proj}
+    return found
 
 
 def frozen_parts(model: SpeechClip) -> Sequence[nn.Module]:

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 
 from models.clip import build_clip
 from tests.training.tiny_recipe import tiny_recipe
-from training.nano.pairs import Drawings, PairLoss, embed_drawings
+from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings
 
 # Emoji 0 and 1 are both a pet; vendor B has no drawing of emoji 2.
 MEMBERS: Mapping[str, Sequence[int]] = {"dog": (0,), "pet": (0, 1), "heart": (2,), "cat": (1,)}
@@ -37,7 +37,7 @@ def vendors() -> list[Drawings]:
 
 @pytest.fixture(scope="module")
 def loss(clip: nn.Module, vendors: list[Drawings]) -> PairLoss:
-    return PairLoss(clip, vendors, PHRASES, MEMBERS)
+    return drawing_pairs(clip, vendors, PHRASES, MEMBERS)
 
 
 def utterances(count: int, seed: int = 0) -> Tensor:
@@ -78,7 +78,7 @@ def test_it_is_what_the_formula_says(loss: PairLoss, seed: int) -> None:
 
 
 def test_other_drawings_that_the_phrase_names_are_no_negatives(clip: nn.Module, vendors: list[Drawings]) -> None:
-    everything = PairLoss(clip, vendors, ["thing"], {"thing": (0, 1, 2)})
+    everything = drawing_pairs(clip, vendors, ["thing"], {"thing": (0, 1, 2)})
     vectors = utterances(3).requires_grad_()
     value = everything(vectors, SCALE, torch.tensor([0, 0, 0]), np.random.default_rng(0))
     value.backward()  # type: ignore[no-untyped-call]

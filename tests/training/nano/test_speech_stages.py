@@ -97,7 +97,7 @@ def pairs() -> PairLoss:
 def test_tuning_makes_the_loss_fall_and_goes_on_listening(
     listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss, corpus: Corpus, tmp_path: Path
 ) -> None:
-    noted = Noted(tuning(listener, phonemes, pairs))
+    noted = Noted(tuning(listener, phonemes, [pairs]))
     train_speech(tmp_path / "tune.pt", listener, noted, corpus, tiny_recipe(30).tune, SEED)
 
     assert set(noted.losses[0]) == {"pairs", "ctc"}
@@ -111,7 +111,7 @@ def test_tuning_weighs_its_two_losses(
     batch = Batch(waves, torch.full((3,), waves.shape[1]), torch.arange(3))
     with torch.no_grad():
         frames = listener.frames(batch)
-        found = tuning(listener, phonemes, pairs)(frames, batch, np.random.default_rng(0))
+        found = tuning(listener, phonemes, [pairs])(frames, batch, np.random.default_rng(0))
         ctc = phonemes(listener, frames, batch.phrases)
         pair = pairs(listener.embed(frames), listener.scale.exp(), batch.phrases, np.random.default_rng(0))
 

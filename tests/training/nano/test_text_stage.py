@@ -13,7 +13,7 @@ from models.clip import Tokenizer, build_clip, unit
 from tests.training.tiny_recipe import tiny_recipe
 from training.nano.drawings import TRAINING, cached_vendor
 from training.nano.lexicon import Lexicon
-from training.nano.pairs import PairLoss
+from training.nano.pairs import PairLoss, drawing_pairs
 from training.nano.text_stage import train_text
 
 pytestmark = pytest.mark.usefixtures("exact_arithmetic")
@@ -28,7 +28,7 @@ def a_clip() -> nn.Module:
 @pytest.fixture
 def pairs(packages: Path, lexicon: Lexicon, tmp_path: Path) -> PairLoss:
     vendors = [cached_vendor(packages, tmp_path, vendor, lexicon) for vendor in TRAINING]
-    return PairLoss(a_clip(), vendors, lexicon.phrases, lexicon.members)
+    return drawing_pairs(a_clip(), vendors, lexicon.phrases, lexicon.members)
 
 
 @torch.no_grad()

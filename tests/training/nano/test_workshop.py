@@ -19,6 +19,7 @@ from models.folder import find_model
 from tests.training.fake_people import write_people
 from tests.training.fake_voices import Hum, tone, use_voices
 from tests.training.tiny_recipe import tiny_recipe
+from tests.training.tiny_scenes import write_scenes
 from training.errors import NotReady
 from training.nano.batches import SpokenCorpus
 from training.nano.corpora import heard
@@ -137,6 +138,26 @@ def test_a_head_is_not_aligned_without_clip(work: Path) -> None:
 
     with pytest.raises(NotReady, match=r"scenes\.pt is missing"):
         shop.align()
+
+
+def test_tuning_hears_captions_too_where_there_are_some(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, heard_in_tuning = Workshop(work, tiny_recipe(1)), list[str]()
+    write_scenes(work / "scenes")
+    known = json.loads((work / "phonemes.json").read_text(encoding="utf-8"))
+    captions = {caption: list("cat") for caption in ("train a dog", "train two cats")}
+    (work / "phonemes.json").write_text(json.dumps(known | captions), encoding="utf-8")
+    monkeypatch.setattr(
+        "training.nano.workshop.train_speech", lambda *given: heard_in_tuning.extend(given[3][0].phrases)
+    )
+    shop.train_clip()
+    shop.read()
+    shop.scenes()
+    corpus = heard(shop.speech)[0]
+    monkeypatch.setattr(Workshop, "_listener_from", lambda shop, *_: shop._listener(shop._phonemes(corpus.phrases)))
+    shop.tune()
+
+    assert set(captions) < set(heard_in_tuning)
+    assert set(heard_in_tuning) - set(captions) <= set(shop.lexicon.members)
 
 
 def test_only_listening_hears_what_names_nothing(work: Path) -> None:
