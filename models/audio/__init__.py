@@ -14,6 +14,7 @@ from av.audio.frame import AudioFrame
 from numpy.typing import NDArray
 
 from models.audio.media import Media, opened
+from models.audio.plain import PlainWav, plain_wav
 from models.audio.resample import Resampler, gathered, mono
 from models.errors import AudioTooLong, AudioTooShort, NonFiniteAudio, SilentAudio, UndecodableAudio
 
@@ -52,9 +53,20 @@ def decode(data: bytes, max_seconds: float = 30.0) -> Waveform:
     Channels are averaged. Raises a subclass of `AudioError` for anything that cannot be used, after time and memory
     that depend on `max_seconds` and the number of bytes only.
     """
+    plain = plain_wav(data)
+    if plain is not None and MIN_RATE <= plain.rate <= MAX_RATE:
+        return Waveform(_converted(plain, max_seconds), "wav", truncated=False)
     with opened(data) as media:
         samples, seconds = _read(media, max_seconds)
         return Waveform(samples, media.format, media.broke_off(seconds))
+
+
+def _converted(wav: PlainWav, max_seconds: float) -> NDArray[np.float32]:
+    if wav.seconds > max_seconds + ROUNDING_S:
+        raise AudioTooLong(_too_long(max_seconds, wav.seconds))
+    resampler = Resampler(SAMPLE_RATE)
+    resampler.push(wav.mono(), wav.rate)
+    return audible(np.clip(resampler.finish(), -1.0, 1.0), wav.seconds)
 
 
 def _read(media: Media, max_seconds: float) -> tuple[NDArray[np.float32], float]:

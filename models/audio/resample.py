@@ -67,7 +67,7 @@ class Resampler:
         self._filter: soxr.ResampleStream | None = None
         self._pieces: list[NDArray[np.float32]] = []
 
-    def push(self, samples: NDArray[np.float64], rate: int) -> None:
+    def push(self, samples: NDArray[np.float32] | NDArray[np.float64], rate: int) -> None:
         """Add (time,) finite samples of `rate` Hz."""
         if rate != self._in_rate:
             self._change(rate)
