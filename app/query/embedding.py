@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ from app.query.requests import AnyQuery, MediaQuery
 from app.schemas import QueryInfo
 from app.state import Loaded, State
 from app.stopwatch import Stopwatch
+from models.audio import Waveform, decode_at_once
 from models.branches.keywords import KeywordSlot
 from models.config import Branch
 from models.errors import BranchError
@@ -63,14 +65,22 @@ async def embed_admitted(
 ) -> Embedded:
     """The same for a query that has its place already, and a branch that the model has."""
     if query.audio is not None:
-        work = partial(state.decoder.audio, query.audio.data)
-        wave = await watch.run("decode", state.decoding, work)
+        wave = await _decoded(state, query.audio.data, watch)
         info = _info("audio", wave.format, round(wave.seconds, 3), wave.truncated)
         return await _encode(state, loaded, Task("speech", query.branch, keywords), wave.samples, info, watch)
     if query.image is not None:
         image, name = await watch.run("decode", state.decoding, partial(state.decoder.image, query.image.data))
         return await _encode(state, loaded, Task("image"), image, _info("image", name), watch)
     return await _encode(state, loaded, Task("text"), query.text or "", _info("text"), watch)
+
+
+async def _decoded(state: State, data: bytes, watch: Stopwatch) -> Waveform:
+    began = time.perf_counter()
+    wave = decode_at_once(data, state.settings.max_seconds)
+    if wave is None:
+        return await watch.run("decode", state.decoding, partial(state.decoder.audio, data))
+    watch.note("decode", time.perf_counter() - began)
+    return wave
 
 
 async def find_vector(

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.audio import Waveform, decode
+from models.audio import Waveform, decode, decode_at_once
 from models.audio.plain import plain_wav
-from models.errors import AudioError, AudioTooLong
+from models.errors import AudioError, AudioTooLong, SilentAudio
 from tests.audio_files import KINDS, encode, tone
 
 
@@ -91,6 +91,21 @@ def test_every_other_file_is_left_to_ffmpeg(kind: str) -> None:
 )
 def test_whatever_is_odd_is_left_to_ffmpeg(data: bytes) -> None:
     assert plain_wav(data) is None
+
+
+def test_at_once_is_what_needs_no_thread() -> None:
+    """Of the right rate already, and of an allowed length; the answer is that of `decode`."""
+    data = wav(noise(32_000))
+    found = decode_at_once(data, max_seconds=30.0)
+
+    assert found is not None
+    np.testing.assert_array_equal(found.samples, decode(data).samples)
+    assert decode_at_once(wav(noise(32_000), rate=44_100), max_seconds=30.0) is None
+    assert decode_at_once(encode(tone(0.5, 48_000), 48_000, "ogg-opus"), max_seconds=30.0) is None
+    with pytest.raises(AudioTooLong):
+        decode_at_once(data, max_seconds=1.0)
+    with pytest.raises(SilentAudio):
+        decode_at_once(wav(bytes(32_000)), max_seconds=1.0)
 
 
 def test_its_samples_are_a_view_and_are_counted_before_they_are_touched() -> None:
