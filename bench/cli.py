@@ -139,7 +139,7 @@ def _known(models: list[str]) -> list[str]:
     return models
 
 
-Model = Annotated[str, typer.Option(help="A shipped or pulled model, or a model folder.")]
+Model = Annotated[str, typer.Option(help="A shipped or pulled model, a model folder, or as for encode.")]
 
 
 @benchmarks.command()

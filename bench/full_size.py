@@ -19,7 +19,7 @@ from models.config import (
     VisionConfig,
 )
 from models.encoder import SpeechClipEncoder
-from models.folder import ModelFolder, find_model
+from models.folder import ModelFolder, find_model, save_model
 from models.speechclip import SpeechClip
 
 _VOCABULARY = 8112  # sub-words in Flickr8k's captions
@@ -71,6 +71,15 @@ def config(name: str) -> ModelConfig:
         return made
     cascaded = {"branch": branch, "search_branch": branch, "cascaded": CascadedConfig(vocabulary_size=_VOCABULARY)}
     return ModelConfig.model_validate(made.model_dump() | cascaded)
+
+
+def model_folder(name: str, folder: Path, seed: int) -> str:
+    """What `load_encoder` takes. One of `NAMES` is written to `folder`; all else is a model, or a folder, already."""
+    if name == "nano" or name not in NAMES:
+        return name
+    made = model(name, seed)
+    save_model(made.load(), folder, made.vocabulary, f"# {name}\n\nRandom weights.\n")
+    return str(folder)
 
 
 def encoder(folder: ModelFolder, precision: Precision = "fp32") -> SpeechClipEncoder:

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from bench.full_size import model_folder
 from bench.gallery import make_collections
 from bench.load import Answer, Client, closed_loop
 from bench.measure import Spread
@@ -36,8 +36,10 @@ STAGES = ("decode", "queue", "encode", "search", "total")
 def run(model: str, rounds: int, seed: int, each_s: float) -> Report:
     report = Report("whole queries over HTTP", {"model": model, "rounds": rounds, "seed": seed, "seconds each": each_s})
     share_cores()
-    encoder, sounds = load_encoder(model), mixed(SOUNDS, seed)
+    sounds = mixed(SOUNDS, seed)
     with TemporaryDirectory() as folder, ExitStack() as running:
+        model = model_folder(model, Path(folder) / "model", seed)
+        encoder = load_encoder(model)
         services = {name: running.enter_context(one) for name, one in _contenders(model, Path(folder), seed).items()}
         for service in services.values():
             _load(service, sounds, max(CLIENTS), WARM_UP_S)
@@ -151,41 +153,50 @@ def by_status(answers: Sequence[Answer], *fine: int) -> str:
 def beside_the_best(
     service: Service, encoder: SpeechClipEncoder, sounds: Sequence[Sound], rounds: int, each_s: float
 ) -> list[dict[str, Any]]:
-    """Queries of 64 clients, and calls of the encoder from as many threads as it has lanes, by turns."""
+    """Queries of 64 clients, and calls of the encoder from as many threads as it has lanes, by turns.
+
+    The encoder is given waveforms, and then the files, which any service has to decode.
+    """
     waves = [decode(one.data).samples for one in sounds]
-    served, alone = list[float](), list[float]()
-    served_cpu, alone_cpu = list[float](), list[float]()
+    works: dict[str, Callable[[int], object]] = {
+        "the encoder alone": lambda number: encoder.embed_speech([waves[number]]),
+        "decoding and the encoder": lambda number: encoder.embed_speech([decode(sounds[number].data).samples]),
+    }
+    served, rates = list[tuple[float, float]](), {name: list[tuple[float, float]]() for name in works}
     for _ in range(rounds):
         answers, cpu = _load(service, sounds, max(CLIENTS), each_s)
-        served.append(rate(answers))
-        served_cpu.append(cpu / len(answers))
-        count, took_s, cpu = encoded(encoder, waves, each_s)
-        alone.append(count / took_s)
-        alone_cpu.append(cpu / count)
-    ratio = [ours / best for ours, best in zip(served, alone, strict=True)]
-    share = [best / ours for ours, best in zip(served_cpu, alone_cpu, strict=True)]
-    return [
-        {"": "this service", "queries/s": Spread.of(served), "CPU ms": _ms(served_cpu)},
-        {"": "the encoder alone", "queries/s": Spread.of(alone), "CPU ms": _ms(alone_cpu)},
-        {"": "share", "queries/s": Spread.of(ratio), "CPU ms": Spread.of(share)},
-    ]
+        served.append((rate(answers), cpu / len(answers)))
+        for name, work in works.items():
+            rates[name].append(in_lanes(work, len(sounds), encoder.lanes, each_s))
+    rows = [_rates("this service", served)]
+    for name, alone in rates.items():
+        ratio = [(ours[0] / best[0], best[1] / ours[1]) for ours, best in zip(served, alone, strict=True)]
+        rows.append(_rates(name, alone))
+        share, cpu_share = (Spread.of(part) for part in zip(*ratio, strict=True))
+        rows.append({"": f"share of {name}", "queries/s": share, "CPU ms": cpu_share})
+    return rows
 
 
-def encoded(encoder: SpeechClipEncoder, waves: Sequence[NDArray[np.float32]], for_s: float) -> tuple[int, float, float]:
-    """How many utterances all lanes encode in about `for_s`, the seconds that they took, and their CPU seconds."""
-    started, cpu, counts = time.perf_counter(), time.process_time(), [0] * encoder.lanes
+def _rates(name: str, found: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    return {"": name, "queries/s": Spread.of([one for one, _ in found]), "CPU ms": _ms([cpu for _, cpu in found])}
+
+
+def in_lanes(work: Callable[[int], object], kinds: int, lanes: int, for_s: float) -> tuple[float, float]:
+    """How many pieces of work so many threads do in a second, in about `for_s`, and the CPU seconds of each."""
+    started, cpu, counts = time.perf_counter(), time.process_time(), [0] * lanes
 
     def lane(number: int) -> None:
         while time.perf_counter() < started + for_s:
-            encoder.embed_speech([waves[(number + counts[number] * encoder.lanes) % len(waves)]])
+            work((number + counts[number] * lanes) % kinds)
             counts[number] += 1
 
-    threads = [threading.Thread(target=lane, args=(number,)) for number in range(encoder.lanes)]
+    threads = [threading.Thread(target=lane, args=(number,)) for number in range(lanes)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(counts), time.perf_counter() - started, time.process_time() - cpu
+    done = sum(counts)
+    return done / (time.perf_counter() - started), (time.process_time() - cpu) / done
 
 
 def _timed(work: Callable[[], object]) -> tuple[float, float]:

@@ -74,7 +74,9 @@ def test_without_a_process_to_decode_in_it_is_unavailable(
 ) -> None:
     monkeypatch.setattr("app.state.IsolatedDecoder", partial(IsolatedDecoder, program=("-c", "raise SystemExit(1)")))
     with make_client(decode_isolation=True) as client:
-        assert_problem(client.post("/embed", content=spoken("dog"), headers=AUDIO), 503, "no_decoder")
+        assert_problem(client.post("/embed", files={"image": drawn("cat")}), 503, "no_decoder")
+        # A plain WAV needs no decoder.
+        assert client.post("/embed", content=spoken("dog"), headers=AUDIO).status_code == 200
         assert client.post("/embed", json={"text": "dog"}).status_code == 200
 
 
