@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -55,7 +56,7 @@ def create_app(
         try:
             yield
         finally:
-            state.readiness.drain()
+            state.readiness.end()
             await asyncio.to_thread(startup.stop)
             await asyncio.to_thread(state.close)
             await asyncio.to_thread(traces.close)
@@ -84,15 +85,33 @@ def create_app(
     app.add_middleware(Guard, keys=app.state.api_keys)
     app.add_middleware(AdminPort, port=settings.admin_port)
     app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
-    app.add_middleware(RequestContext, metrics=metrics, traces=traces, slow_query_ms=settings.slow_query_ms)
+    app.add_middleware(
+        RequestContext,
+        metrics=metrics,
+        traces=traces,
+        slow_query_ms=settings.slow_query_ms,
+        is_draining=partial(is_draining, app),
+    )
     app.openapi = openapi_of(app)  # type: ignore[method-assign]  # FastAPI's documented way
     return app
 
 
 def drain(app: FastAPI) -> None:
-    """Say from now on that the service is stopping; what runs is answered still."""
+    """Say from now on that the service is stopping; whoever comes is answered still."""
     if (state := _state(app)) is not None:
         state.readiness.drain()
+
+
+def end(app: FastAPI) -> None:
+    """Let come to an end what could go on for long: nobody else comes."""
+    if (state := _state(app)) is not None:
+        state.readiness.end()
+
+
+def is_draining(app: FastAPI) -> bool:
+    """Whether whoever comes should go elsewhere the next time."""
+    state = _state(app)
+    return state is not None and state.readiness.phase == "draining"
 
 
 def is_starting(app: FastAPI) -> bool:

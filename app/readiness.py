@@ -24,12 +24,16 @@ class Progress:
 class Readiness:
     """Set by the thread that starts the service and by the signal that stops it, read by every request.
 
-    Draining is final: a start that ends after it cannot undo it.
+    Draining, whoever comes is answered still, but is told to go elsewhere the next time. It is final: a start that ends
+    after it cannot undo it.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
-        self._phase: Phase = "starting"
+        self._started: Literal["starting", "ready", "failed"] = "starting"
+        self._draining = False
+        self.ending = False
+        """Nobody comes any more, and what takes long is to come to an end."""
         self._progress = Progress("starting", 0, 1)
         self._failure = ""
         self.steps: dict[str, float] = {}
@@ -38,7 +42,7 @@ class Readiness:
 
     @property
     def phase(self) -> Phase:
-        return self._phase
+        return "draining" if self._draining else self._started
 
     def advance(self, step: str, done: int, total: int) -> None:
         self._note_step()
@@ -47,22 +51,33 @@ class Readiness:
     def fail(self, why: str) -> None:
         """For good; `why` is a sentence for whoever asks."""
         self._failure = why
-        self._enter("failed")
+        self._started = "failed"
+        self._tell()
 
     def ready(self) -> None:
         self._note_step()
-        self._enter("ready")
+        self._started = "ready"
+        self._tell()
 
     def drain(self) -> None:
-        self._enter("draining")
+        self._draining = True
+        self._tell()
+
+    def end(self) -> None:
+        self.drain()
+        self.ending = True
+
+    def require_lasting(self) -> None:
+        """Raise `NotReady` or `Draining` unless queries are to be sent here."""
+        if self._draining:
+            raise Draining
+        self.require()
 
     def require(self) -> None:
-        """Raise `NotReady` or `Draining` unless queries are answered."""
-        if self._phase == "draining":
-            raise Draining
-        if self._phase == "failed":
+        """Raise `NotReady` unless queries are answered."""
+        if self._started == "failed":
             raise NotReady(self._failure)
-        if self._phase == "starting":
+        if self._started == "starting":
             step, done, total = self._progress.step, self._progress.done, self._progress.total
             raise NotReady(
                 f"The service is starting: {step} ({done} of {total}).",
@@ -75,7 +90,5 @@ class Readiness:
         self.steps[step] = self.steps.get(step, 0.0) + now - self._since
         self._since = now
 
-    def _enter(self, phase: Phase) -> None:
-        if self._phase != "draining":
-            self._phase = phase
-        self._metrics.ready.set(self._phase == "ready")
+    def _tell(self) -> None:
+        self._metrics.ready.set(self.phase == "ready")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
 import signal
 import socket
 import sys
@@ -16,15 +17,13 @@ from fastapi import FastAPI
 from app import collector
 from app.http.protocol import CONNECTIONS
 from app.logs import configure_logging
-from app.main import create_app, drain, is_broken, is_starting
+from app.main import create_app, drain, end, is_broken, is_starting
 from app.settings import Settings
 from app.startup import OnStep
 
 logger = logging.getLogger(__name__)
 
 KEEP_ALIVE_S = 15
-DRAIN_S = 1.0
-"""After SIGTERM new connections are still taken for so long, and /readyz tells them that the service stops."""
 STOP_MARGIN_S = 5
 BROKEN_STATUS = 1
 BACKLOG = 512
@@ -49,14 +48,19 @@ def serve(settings: Settings, on_step: OnStep | None = None) -> None:
         proxy_headers=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=round(settings.deadline_s) + STOP_MARGIN_S,
+        timeout_graceful_shutdown=longest_answer_s(settings) + STOP_MARGIN_S,
         **CONNECTIONS,
     )
     _warn_of_strangers(settings)
-    server = _Server(config, app)
+    server = _Server(config, app, settings.drain_s)
     server.run(_sockets(settings) if settings.admin_port else None)
     if is_broken(app):
         sys.exit(BROKEN_STATUS)
+
+
+def longest_answer_s(settings: Settings) -> int:
+    """Seconds from the first byte of a request until it is answered, or given up."""
+    return math.ceil(settings.body_timeout_s + max(settings.deadline_s, settings.batch_deadline_s))
 
 
 def _warn_of_strangers(settings: Settings) -> None:
@@ -96,9 +100,9 @@ def _bound(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Tells the application of a signal at once, and ends well after it: being asked to stop is no failure."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_s: float) -> None:
         super().__init__(config)
-        self._app = app
+        self._app, self._drain_s = app, drain_s
         self._stop_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -106,7 +110,7 @@ class _Server(uvicorn.Server):
         drain(self._app)
         # Not kept for later, as uvicorn would: it raises the signal again at the end, and the process would die of it.
         if sig == signal.SIGTERM and self._stop_at is None:
-            self._stop_at = time.monotonic() + DRAIN_S
+            self._stop_at = time.monotonic() + self._drain_s
             return
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
@@ -116,6 +120,10 @@ class _Server(uvicorn.Server):
             collector.resume()
         drained = self._stop_at is not None and time.monotonic() >= self._stop_at
         return await super().on_tick(counter) or drained or is_broken(self._app)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        end(self._app)
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

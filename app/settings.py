@@ -49,6 +49,9 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     slow_query_ms: float = Field(2500.0, ge=0, description="Queries that take longer are logged by stage; 0 for none.")
+    drain_s: float = Field(
+        1.0, ge=0, le=600, description="After SIGTERM everybody is still answered so long, while /readyz says no."
+    )
     traces: bool = Field(False, description="Tell traces by OpenTelemetry (extra otel), to where OTEL_... says.")
 
     max_body_bytes: int = Field(10 * MIB, ge=1024, description="Largest request body.")

@@ -62,7 +62,7 @@ class State:
         return self.partial is not None and self.partial.engine.broken
 
     def loaded(self) -> Loaded:
-        """Raises `NotReady` or `Draining`."""
+        """Raises `NotReady`."""
         self.readiness.require()
         if self.partial is None:
             raise NotReady("The service is starting.")
@@ -70,7 +70,7 @@ class State:
 
     def close(self) -> None:
         """Answer what was accepted, then let everything go."""
-        self.readiness.drain()
+        self.readiness.end()
         if self.partial is not None:
             self.partial.engine.close(self.settings.deadline_s)
         for pool in (self.decoding, self.searching, self.writing, self.upkeep):

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -44,15 +44,19 @@ SAFE_HEADERS = {
 class RequestContext:
     """The outermost middleware: no exception and no plain-text error of the framework gets past it."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, traces: Traces, slow_query_ms: float) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, traces: Traces, slow_query_ms: float, is_draining: Callable[[], bool]
+    ) -> None:
+        """is_draining: whether clients are to leave their connections, and come back to another copy of the service."""
         self.app = app
         self._metrics, self._traces, self._slow_query_ms = metrics, traces, slow_query_ms
+        self._is_draining = is_draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._is_draining)
         with self._traces.request(exchange.scope) as trace:
             try:
                 await self.app(exchange.scope, receive, exchange.send)
@@ -106,7 +110,7 @@ class RequestContext:
 class _Exchange:
     """One request and what has been answered to it so far."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, is_draining: Callable[[], bool]) -> None:
         self.started_at = time.perf_counter()
         # A WebSocket begins as a GET.
         self.method: str = scope.get("method", "GET")
@@ -118,7 +122,7 @@ class _Exchange:
         state = {**scope.get("state", {}), "request_id": self.request_id}
         self.scope: Scope = {**scope, "method": method, "state": state}
         self.status: int | None = None
-        self._send = send
+        self._send, self._is_draining = send, is_draining
         self._replaced = False
 
     @property
@@ -188,6 +192,8 @@ class _Exchange:
 
     def _make_safe(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self.request_id
+        if self._is_draining():
+            headers["Connection"] = "close"
         for name, value in SAFE_HEADERS.items():
             headers.setdefault(name, value)
 

@@ -19,6 +19,8 @@ HEAD_TIMEOUT_S = 15.0
 """A request's line and headers must have arrived completely after so long, from the connection's first moment on."""
 SEND_TIMEOUT_S = 30.0
 """A client that takes nothing of its answer for so long is given up."""
+LINGER_S = 0.5
+"""After the port is closed, requests may still come on the connections that are there for so long."""
 
 
 class Protocol(H11Protocol):
@@ -53,6 +55,17 @@ class Protocol(H11Protocol):
     def resume_writing(self) -> None:
         self._sending.stop()
         super().resume_writing()
+
+    def shutdown(self) -> None:
+        """The server stops. A request that is on its way to an idle connection is awaited for a moment, not cut."""
+        if self.conn.their_state is h11.IDLE:
+            self.loop.call_later(LINGER_S, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        if not self.transport.is_closing() and self.transport.get_protocol() is self:
+            super().shutdown()
 
     def _should_upgrade(self) -> bool:
         return self._get_upgrade() == b"websocket" and is_handshake(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from app.errors import ClientGone, ServiceError, kind_of, problem_of
+from app.errors import ClientGone, Draining, ServiceError, kind_of, problem_of
 
 SEND_TIMEOUT_S = 15.0
 """A client that takes nothing for so long is given up."""
@@ -25,6 +25,7 @@ CLOSE_CODES: Mapping[int, int] = {
     **dict.fromkeys((429, 503, 504), 1013),
 }
 INTERNAL = 1011
+RESTART = 1012
 
 
 async def send_text(socket: WebSocket, text: str) -> None:
@@ -55,7 +56,8 @@ async def refuse(socket: WebSocket, error: Exception) -> None:
     if isinstance(error, ServiceError) and error.retry_after_s is not None:
         body["retry_after"] = error.retry_after_s
     await send_text(socket, json.dumps(body))
-    await close(socket, CLOSE_CODES.get(kind.status, INTERNAL))
+    code = RESTART if isinstance(error, Draining) else CLOSE_CODES.get(kind.status, INTERNAL)
+    await close(socket, code)
 
 
 async def refuse_at_the_door(error: Exception, scope: Scope, receive: Receive, send: Send) -> None:

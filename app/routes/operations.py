@@ -29,6 +29,7 @@ async def livez() -> Alive:
 async def readyz(request: Request) -> Ready:
     """Yes, once a real utterance has gone through the model and there is a collection to search, until it stops."""
     state = state_of(request)
+    state.readiness.require_lasting()
     catalogue = state.loaded().catalogue
     if not catalogue.collections and (catalogue.failed or catalogue.busy):
         await state.searching.run(catalogue.require_any)

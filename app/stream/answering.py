@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from app.errors import DeadlineExceeded, Overloaded
+from app.errors import DeadlineExceeded, Draining, Overloaded
 from app.http.sockets import send_text
 from app.schemas import Timings
 from app.state import State
@@ -64,7 +64,8 @@ class Answering:
 
     async def _go_on(self, watch: Stopwatch) -> None:
         # Whoever still speaks has to ask another copy of the service; whoever has ended gets the answer.
-        self._state.readiness.require()
+        if self._state.readiness.ending:
+            raise Draining
         with suppress(Overloaded):
             heard, samples = await self._hear(watch)
             self._note_end(heard)

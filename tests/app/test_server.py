@@ -155,7 +155,7 @@ def a_live_search_is_sent_away_at_sigterm_and_a_slow_query_survives_it(service: 
         with pytest.raises(ConnectionClosed) as closed:
             speaking.recv(WAIT_S)
         assert closed.value.rcvd
-        assert closed.value.rcvd.code == 1013
+        assert closed.value.rcvd.code == 1012
     asking.join(WAIT_S)
     assert answers[0].status_code == 200
 

@@ -200,17 +200,18 @@ def test_stopping_does_not_wait_for_a_start(
     assert [thread for thread in left if thread.name in ("startup", "encoder")] == []
 
 
-def test_draining_is_told_and_final(settings: Settings, encoder: FakeEncoder) -> None:
+def test_draining_is_told_and_final_and_whoever_comes_is_answered(settings: Settings, encoder: FakeEncoder) -> None:
     app = create_app(settings, encoder)
     drain(app)  # before it has started there is nothing to do
     with TestClient(app) as client:
         wait_until_ready(client)
         drain(app)
-        assert_problem(client.get("/readyz"), 503, "draining")
-        answer = client.post("/search/images", json={"text": "dog"})
+        answer = client.get("/readyz")
         assert_problem(answer, 503, "draining")
         assert int(answer.headers["retry-after"]) > 0
         assert client.get("/livez").status_code == 200
+        answer = client.post("/search/images", json={"text": "dog"})
+        assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         assert client.get("/info").json()["status"] == "draining"
 
 

@@ -90,7 +90,7 @@ def test_head_is_get_without_the_body(client: TestClient, path: str) -> None:
 
 def ask(app: object, method: str = "GET") -> tuple[Exchange, Metrics]:
     metrics, exchange = Metrics(), Exchange(path="/somewhere", method=method, headers={})
-    asyncio.run(exchange.run(RequestContext(app, metrics, Untraced(), 0), []))  # type: ignore[arg-type]
+    asyncio.run(exchange.run(RequestContext(app, metrics, Untraced(), 0, lambda: False), []))  # type: ignore[arg-type]
     return exchange, metrics
 
 

@@ -38,7 +38,7 @@ def ask(host: str | None, server: str = "127.0.0.1", allowed: tuple[str, ...] = 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await HostGuard(PlainTextResponse("in"), allowed)({**scope, "server": (server, 8000)}, receive, send)
 
-    return asyncio.run(exchange.run(RequestContext(app, Metrics(), Untraced(), 0), []))
+    return asyncio.run(exchange.run(RequestContext(app, Metrics(), Untraced(), 0, lambda: False), []))
 
 
 @pytest.mark.parametrize("host", [*OWN, None])

@@ -46,7 +46,8 @@ class House:
     def __init__(self, app: object = read_all, **changes: float) -> None:
         settings = Settings(max_body_bytes=MOST).model_copy(update=changes)
         self.metrics = Metrics()
-        self.app = RequestContext(BodyLimits(app, settings, self.metrics), self.metrics, Untraced(), 0)  # type: ignore[arg-type]
+        limits = BodyLimits(app, settings, self.metrics)  # type: ignore[arg-type]
+        self.app = RequestContext(limits, self.metrics, Untraced(), 0, lambda: False)
 
     def ask(self, body: list[bytes], **headers: str) -> tuple[httpx2.Response, Exchange]:
         exchange = Exchange(headers={name.replace("_", "-"): value for name, value in headers.items()})

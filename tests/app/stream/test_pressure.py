@@ -172,10 +172,10 @@ def test_while_the_service_starts_or_stops(make_client: MakeClient, encoder: Fak
         speaking.say(start())
         second = client.portal.start_task_soon(speaking.run, client.app)
         wait_for(lambda: len(speaking.heard) == 1)
-        client.app.state.service.readiness.drain()  # type: ignore[attr-defined]
+        client.app.state.service.readiness.end()  # type: ignore[attr-defined]
         second.result(5)
         encoder.open.set()
         first.result(5)
-        assert problem(speaking, 503, "draining", 1013)["retry_after"] == 5
+        assert problem(speaking, 503, "draining", 1012)["retry_after"] == 5
         assert ended.heard[-1]["type"] == "final"
-        problem(said(client, start()), 503, "draining", 1013)
+        problem(said(client, start()), 503, "draining", 1012)
