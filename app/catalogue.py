@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from app.errors import CollectionBusy
+from app.others import Looking
 from index.backend import Collection, Store
 from index.durable.snapshot import Snapshot
 from index.errors import CollectionError, CollectionExists, CollectionLocked, CollectionNotFound, ServerUnreachable
@@ -37,10 +38,16 @@ class Catalogue:
         """Held for a moment only: the event loop waits for it too."""
         self._openers = threading.Semaphore(OPENERS)
         self._closed = False
+        self._others = Looking(self._look)
         until = time.monotonic() + patience_s
         for opened in [self._begin(name) for name in store.names()]:
             if opened is not None:
                 opened.wait(max(0.0, until - time.monotonic()))
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may make and delete collections too."""
+        return self._store.shared
 
     def find(self, name: str) -> Collection | None:
         """The collection if it is open; never waits for anything."""
@@ -66,8 +73,18 @@ class Catalogue:
                 raise self._failed[name]
             raise CollectionBusy(name)
 
+    def look_around(self, patience_s: float = PATIENCE_S) -> None:
+        """See what others have made and deleted, in a store that is shared; with 0 nobody waits for it."""
+        if not self.shared:
+            return
+        if patience_s:
+            self._others.now(patience_s)
+        else:
+            self._others.soon()
+
     def create(self, name: str, kind: Kind, dim: int, fingerprint: str) -> tuple[Collection, bool]:
         """A collection, and whether it is new. Raises `CollectionExists` where one of that name is another."""
+        self._drop_if_gone(name)
         if name not in self._open and name not in self._store.names():
             with suppress(CollectionExists), self._alone(name):
                 return self._take(name, self._store.create(name, kind, dim, fingerprint)), True
@@ -145,6 +162,25 @@ class Catalogue:
         for name, collection in open_now.items():
             self._close(name, collection)
         self._store.close()
+
+    def _look(self) -> None:
+        for name in self.collections:
+            self._drop_if_gone(name)
+        there = self._store.names()
+        with self._changing:
+            self._failed = {name: error for name, error in self._failed.items() if name in there}
+            known = self._busy.keys() | self._open.keys() | self._failed.keys()
+        for opened in [self._begin(name) for name in there if name not in known]:
+            if opened is not None:
+                opened.wait(PATIENCE_S)
+
+    def _drop_if_gone(self, name: str) -> None:
+        """Forget a collection that somebody else has deleted; searches of it find that out by themselves."""
+        found = self.find(name)
+        if self.shared and found is not None and not found.is_current():
+            with self._changing:
+                if self._open.get(name) is found:
+                    del self._open[name]
 
     def _is_lost(self, name: str) -> bool:
         """Whether another try is pointless: a lock is let go of some day, and a server comes back."""

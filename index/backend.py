@@ -60,6 +60,9 @@ class Collection(Protocol):
 
     def require(self, fingerprint: str) -> None: ...
 
+    def is_current(self) -> bool:
+        """Whether the store still has it, and not another one of its name. May wait for the store."""
+
     def add(self, records: Sequence[Record], vectors: NDArray[np.float32]) -> int: ...
 
     def put(
@@ -103,6 +106,10 @@ class Collection(Protocol):
 
 class Store(Protocol):
     """Collections by name; see `index.store.Store`."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether others may make and delete collections while this process has them open."""
 
     def names(self) -> list[str]: ...
 

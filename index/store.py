@@ -39,6 +39,11 @@ class Store:
             root.mkdir(parents=True, exist_ok=True)
             self._sweep()
 
+    @property
+    def shared(self) -> bool:
+        """Whoever has a collection open is alone with it."""
+        return False
+
     def names(self) -> list[str]:
         """The names of all collections, sorted; damaged ones are among them."""
         with files.storage(f"the folder of collections {self._root} cannot be read"):

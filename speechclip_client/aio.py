@@ -14,8 +14,8 @@ import httpx2
 from speechclip_client import items, queries
 from speechclip_client.calls import Call
 from speechclip_client.client import POLL_S
-from speechclip_client.errors import OutOfTime, SpeechClipError, Unavailable
-from speechclip_client.exchange import Service, failure, is_large, read_answer, require_room, signed
+from speechclip_client.errors import NotSupported, OutOfTime, SpeechClipError, Unavailable
+from speechclip_client.exchange import Service, failure, is_large, read_answer, require_room, signed, without_key
 from speechclip_client.queries import Filter
 from speechclip_client.results import Final, Interim, Item
 from speechclip_client.retries import Attempts, Retries
@@ -140,6 +140,8 @@ class AsyncClient:
         while True:
             try:
                 return await self._try(call, attempts)
+            except NotSupported as error:
+                call, pause = without_key(call, error), 0.0
             except SpeechClipError as error:
                 pause = attempts.pause_after(error)
             await anyio.sleep(pause)

@@ -23,7 +23,8 @@ class Call(Generic[T]):
     """One request, which has the effect of one however often it is sent.
 
     read: the answer from its bytes; of a deletion, which has none, from an empty one. slow: may take minutes.
-    batch: whether its body is a batch of items, for which the service has other limits.
+    batch: whether its body is a batch of items, for which the service has other limits. own_key: whether it has an
+    `Idempotency-Key` that nobody asked for.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Call(Generic[T]):
     body: Body | None = None
     slow: bool = False
     batch: bool = False
+    own_key: bool = False
 
     @property
     def repeatable(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import httpx2
@@ -13,6 +13,7 @@ from speechclip_client.calls import Call
 from speechclip_client.errors import (
     BodyTooLarge,
     NotFound,
+    NotSupported,
     OutOfTime,
     ServiceUnreachable,
     SpeechClipError,
@@ -90,6 +91,13 @@ def read_answer(call: Call[T], response: httpx2.Response, body: bytes, attempts:
     if call.method == "DELETE" and isinstance(error, NotFound) and attempts.may_have_worked:
         return call.read(b"")  # it was this call that deleted it
     raise error
+
+
+def without_key(call: Call[T], error: NotSupported) -> Call[T]:
+    """The same batch for a store that remembers no keys; raises the error of every other call."""
+    if not (call.own_key and call.repeatable):
+        raise error
+    return replace(call, headers={}, own_key=False)
 
 
 def failure(error: httpx2.TransportError, url: str) -> SpeechClipError:

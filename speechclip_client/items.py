@@ -64,14 +64,16 @@ def store_items(collection: str, items: Iterable[NewItem], *, idempotency_key: s
     """Store a batch, wholly or not at all; items with ids that are there replace.
 
     The batch is sent under a key of its own, so that it is stored once however often it is tried. Give one to have
-    that also beyond this call, or this program.
+    that also beyond this call, or this program. A store that remembers no keys gets it without, unless one was given:
+    tried again, a batch replaces its items there by themselves.
     """
     batch = [item._json() for item in items]
     if not batch:
         raise ValueError("a batch has at least one item")
     headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
     where, body = path("collections", collection, "items"), JsonBody({"items": batch})
-    return Call("POST", where, answer(Stored), headers=headers, body=body, slow=True, batch=True)
+    own = idempotency_key is None
+    return Call("POST", where, answer(Stored), headers=headers, body=body, slow=True, batch=True, own_key=own)
 
 
 def get_item(collection: str, id: str, *, include_vector: bool = False) -> Call[Item]:

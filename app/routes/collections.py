@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Annotated
 
@@ -28,14 +29,19 @@ router = APIRouter(tags=["collections"])
 @router.get("/collections", summary="List the collections", responses=problem_responses((503,)))
 async def list_collections(request: Request) -> CollectionsResponse:
     """Every collection, those that cannot be used among them, with the reason."""
-    return CollectionsResponse(collections=describe_all(state_of(request).loaded()))
+    state = state_of(request)
+    loaded = state.loaded()
+    await _look_around(loaded)
+    return CollectionsResponse(collections=describe_all(loaded))
 
 
 @router.get("/collections/{name}", summary="Describe one collection", responses=problem_responses((404, 422, 503)))
 async def describe_collection(request: Request, name: str) -> CollectionDetails:
     """One collection; whether it can be searched, and if not, why."""
     state = state_of(request)
-    catalogue = state.loaded().catalogue
+    loaded = state.loaded()
+    await _look_around(loaded)
+    catalogue = loaded.catalogue
     try:
         return describe(await state.searching.run(catalogue.get, name))
     except CollectionBusy as error:
@@ -110,6 +116,11 @@ async def media(
         content_disposition_type="attachment" if media_type == UNKNOWN_TYPE else "inline",
         headers={"Cache-Control": MEDIA_CACHE, "Content-Security-Policy": MEDIA_POLICY},
     )
+
+
+async def _look_around(loaded: Loaded) -> None:
+    if loaded.catalogue.shared:
+        await asyncio.to_thread(loaded.catalogue.look_around)
 
 
 def describe_all(loaded: Loaded) -> list[CollectionDetails]:

@@ -42,6 +42,8 @@ async def info(request: Request) -> InfoResponse:
     """The version, the model, the collections and the limits; model and collections are there once it has started."""
     state = state_of(request)
     loaded = state.partial if state.readiness.phase in ("ready", "draining") else None
+    if loaded:
+        loaded.catalogue.look_around(0)
     return InfoResponse(
         name=DISTRIBUTION,
         version=service_version(),
@@ -81,6 +83,7 @@ async def metrics(request: Request) -> Response:
     state.metrics.measure(*memory_in_use())
     if state.partial is not None:
         catalogue, encoder = state.partial.catalogue, state.partial.engine.encoder
+        catalogue.look_around(0)
         state.metrics.describe(catalogue.collections, len(catalogue.failed))
         revision = encoder.fingerprint[:REVISION_CHARACTERS]
         state.metrics.running.labels(service_version(), encoder.name, revision).set(1)

@@ -28,6 +28,11 @@ class MilvusStore:
         self._media = media
         self._connection = Connection(address)
 
+    @property
+    def shared(self) -> bool:
+        """A server is for all who reach it."""
+        return not self._connection.is_local
+
     def names(self) -> list[str]:
         """The names of all collections, sorted; those of other programs are not among them."""
         found = [logical(name) for name in self._connection.call("list_collections")]

@@ -1,0 +1,79 @@
+"""Programs that use the service all the time, and remember what they were promised."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from speechclip_client import Client, NewItem, Retries
+from tests.fake_encoder import WORDS, spoken
+
+WORD_LIST = list(WORDS)
+ONCE = Retries(tries=1)
+PAUSE_S = 0.05
+"""Between two calls of one program, so that the service can start beside them."""
+
+
+@dataclass
+class Load:
+    """What was asked, and what is in the collection `mine` as far as the service has said so."""
+
+    url: str
+    counts: Counter[str] = field(default_factory=Counter)
+    stored: dict[str, int] = field(default_factory=dict)
+    """Ids with the round that they are of; every program has its own."""
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def search(self, collection: str, retries: Retries | None = None) -> None:
+        """One program that searches, by speech and by text in turn."""
+        round = 0
+        with Client(self.url, retries=retries) as client:
+            while not self._stop.wait(PAUSE_S):
+                word = WORD_LIST[round % len(WORD_LIST)]
+                query = {"audio": spoken(word)} if round % 2 else {"text": word}
+                found = client.search(collection, **query)  # type: ignore[arg-type]
+                assert found.results[0].id == word
+                self.counts["searches"] += 1
+                round += 1
+
+    def write(self, number: int) -> None:
+        """One program that stores batches over its own ids, reads them back, and deletes."""
+        with Client(self.url) as client:
+            round = 0
+            while not self._stop.wait(PAUSE_S):
+                ids = [f"{number}/{(round + place) % 8}" for place in range(3)]
+                items = [NewItem(id=id, text=WORD_LIST[round % 5], metadata={"round": round}) for id in ids]
+                assert list(client.store_items("mine", items).ids) == ids
+                self.stored |= dict.fromkeys(ids, round)
+                self.counts["batches"] += 1
+                assert client.get_item("mine", ids[0]).metadata == {"round": round}
+                if round % 3 == 2:
+                    client.delete_item("mine", ids[1])
+                    del self.stored[ids[1]]
+                    self.counts["deletions"] += 1
+                round += 1
+
+
+@contextmanager
+def running(load: Load, *programs: Callable[[], None]) -> Iterator[None]:
+    """Raises what any program has failed with."""
+    with ThreadPoolExecutor(len(programs)) as pool:
+        futures: list[Future[None]] = [pool.submit(program) for program in programs]
+        try:
+            yield
+        finally:
+            load._stop.set()
+        for future in futures:
+            future.result()
+
+
+def wait_until(is_so: Callable[[], object], seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.02)
