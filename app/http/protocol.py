@@ -19,7 +19,7 @@ HEAD_TIMEOUT_S = 15.0
 """A request's line and headers must have arrived completely after so long, from the connection's first moment on."""
 SEND_TIMEOUT_S = 30.0
 """A client that takes nothing of its answer for so long is given up."""
-LINGER_S = 0.5
+LINGER_S = 1.0
 """After the port is closed, requests may still come on the connections that are there for so long."""
 
 

@@ -71,12 +71,17 @@ class Answering:
             self._note_end(heard)
             crowded = self._state.admission.crowded or self._inbox.reason is not None
             if not crowded and is_worth_encoding(heard, self._last.clip if self._last else None):
-                answer = await self._answer(heard, samples, watch)
-                await self._send(Interim(type="interim", **self._said(answer, heard)))
+                with self._state.traces.part("interim", watch.facts):
+                    answer = await self._answer(heard, samples, watch)
+                    await self._send(Interim(type="interim", **self._said(answer, heard)))
 
     async def _finish(self, reason: Reason, watch: Stopwatch) -> None:
         heard, samples = await self._hear(watch)
         audible(samples, heard.seconds)
+        with self._state.traces.part("final", watch.facts):
+            await self._answer_last(reason, heard, samples, watch)
+
+    async def _answer_last(self, reason: Reason, heard: Heard, samples: Samples, watch: Stopwatch) -> None:
         answer = self._last
         if answer is None or not same(heard.clip, answer.clip):
             answer = await self._answer(heard, samples, watch)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,6 +39,10 @@ class Traces(Protocol):
         """Something that took so many seconds and ended `ago_s` before now."""
         ...
 
+    def part(self, name: str, facts: Callable[[], Mapping[str, Fact]]) -> AbstractContextManager[None]:
+        """A part of a long request, with stages of its own; `facts` is asked at its end."""
+        ...
+
     def close(self) -> None:
         """Hand over what is not handed over yet. Blocks for some seconds at most."""
         ...
@@ -53,6 +57,10 @@ class Untraced:
 
     def stage(self, name: str, seconds: float, ago_s: float = 0.0, facts: Mapping[str, Fact] | None = None) -> None:
         pass
+
+    @contextmanager
+    def part(self, name: str, facts: Callable[[], Mapping[str, Fact]]) -> Iterator[None]:
+        yield
 
     def close(self) -> None:
         pass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import propagate, trace
@@ -76,6 +76,18 @@ class Spans:
             name, attributes=_named(facts or {}), start_time=ended_at - round(seconds * NANOSECONDS)
         )
         span.end(ended_at)
+
+    @contextmanager
+    def part(self, name: str, facts: Callable[[], Mapping[str, Fact]]) -> Iterator[None]:
+        """Within the current request; nothing where that is not traced."""
+        if not trace.get_current_span().is_recording():
+            yield
+            return
+        with self._tracer.start_as_current_span(name, record_exception=False, set_status_on_exception=False) as span:
+            try:
+                yield
+            finally:
+                span.set_attributes(_named(facts()))
 
     def close(self) -> None:
         # Shut down, an exporter gives up between two of its tries.

@@ -50,6 +50,14 @@ def connection(port: int) -> Iterator[socket.socket]:
         yield connection
 
 
+def is_refused(address: tuple[str, int]) -> bool:
+    try:
+        socket.create_connection(address, timeout=10).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def read_all(connection: socket.socket) -> bytes:
     received = b""
     while piece := connection.recv(65536):
@@ -118,3 +126,35 @@ def test_an_answer_that_is_taken_slowly_arrives(connection: socket.socket) -> No
         time.sleep(PATIENCE_S / 10)
 
     assert received > 8 * MIB
+
+
+def test_a_request_on_its_way_while_the_server_stops_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "LINGER_S", 30.0)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(answer, http=Protocol, lifespan="off", log_config=None))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        address = listening.getsockname()
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+            server.should_exit = True
+            while not is_refused(address):
+                time.sleep(0.01)
+            connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_an_idle_connection_does_not_hold_a_stop_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "LINGER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(answer, http=Protocol, lifespan="off", log_config=None))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        with socket.create_connection(listening.getsockname(), timeout=10) as connection:
+            server.should_exit = True
+            assert read_all(connection) == b""
+        thread.join(10)
+        assert not thread.is_alive()

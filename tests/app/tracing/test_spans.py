@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.tracing import make_traces
 from tests.app.conftest import MakeClient
+from tests.app.stream.talk import END, Talk, pcm, said, start, wait_for
 from tests.fake_encoder import FakeEncoder, spoken
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
@@ -116,6 +117,43 @@ def test_a_refusal_has_its_code_and_a_failure_is_an_error(
     assert (refused.attributes or {})["error.type"] == "unsupported_media"
     assert refused.status.status_code == StatusCode.UNSET
     assert ((failed.attributes or {})["error.type"], failed.status.status_code) == ("encoding_failed", StatusCode.ERROR)
+
+
+def test_a_stream_is_one_request_and_each_of_its_answers_a_part_of_it(
+    make_client: MakeClient, exported: InMemorySpanExporter
+) -> None:
+    talk = Talk(headers=PARENT)
+    talk.say(start(), pcm("dog"))
+    with make_client(traces=True) as client:
+        assert client.portal
+        running = client.portal.start_task_soon(talk.run, client.app)
+        wait_for(lambda: bool(talk.heard) and talk.heard[-1]["type"] == "interim")
+        client.portal.call(talk.say, pcm("cat"), END)
+        running.result(10)
+
+    spans = exported.get_finished_spans()
+    request = by_name(exported)["GET /stream"]
+    assert {f"{span.context.trace_id:032x}" for span in spans} == {TRACE}
+    assert (request.attributes or {})["http.response.status_code"] == 101
+    for answer in ("interim", "final"):
+        part = by_name(exported)[answer]
+        assert part.parent is not None
+        assert part.parent.span_id == request.context.span_id
+        stages = [span.name for span in spans if span.parent and span.parent.span_id == part.context.span_id]
+        assert stages == ["queue", "encode", "search"]
+        assert (part.attributes or {})["speechclip.kind"] == "speech"
+        assert "speechclip.audio_s" in (part.attributes or {})
+
+
+def test_a_stream_that_is_refused_has_the_code_of_its_problem(
+    make_client: MakeClient, exported: InMemorySpanExporter
+) -> None:
+    with make_client(traces=True) as client:
+        said(client, start(searches={"nowhere": 1}))
+
+    (request,) = exported.get_finished_spans()
+    assert (request.attributes or {})["error.type"] == "collection_not_found"
+    assert (request.attributes or {})["http.response.status_code"] == 404
 
 
 @pytest.mark.parametrize("value", ["", "nonsense", "00-" + "0" * 32 + "-" + "0" * 16 + "-01", "0" * 5000])
