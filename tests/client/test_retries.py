@@ -19,6 +19,7 @@ from speechclip_client.errors import (
     Draining,
     InvalidParameter,
     ItemNotFound,
+    NotSupported,
     OutOfTime,
     Overloaded,
     ServiceUnreachable,
@@ -175,6 +176,20 @@ def test_a_batch_is_tried_again_under_the_same_key(call: Caller) -> None:
     again = Service(httpx2.Response(200, json=STORED))
     call(again, "store_items", "c", [NewItem(id="a", image=b"picture")])
     assert again.asked[0].headers["Idempotency-Key"] not in keys
+
+
+def test_a_store_without_keys_gets_a_batch_without_one(call: Caller) -> None:
+    unsupported, stored = problem(501, "not_supported"), httpx2.Response(200, json=STORED)
+    service = Service(unsupported, httpx2.ReadError("reset"), stored)
+
+    call(service, "store_items", "c", [NewItem(id="a", image=b"picture")])
+
+    assert ["Idempotency-Key" in request.headers for request in service.asked] == [True, False, False]
+    assert len({request.content for request in service.asked}) == 1
+    with pytest.raises(NotSupported):
+        call(Service(unsupported), "store_items", "c", [NewItem(id="a", text="b")], idempotency_key="mine")
+    with pytest.raises(NotSupported):
+        call(Service(unsupported, unsupported), "store_items", "c", [NewItem(id="a", text="b")])
 
 
 def test_a_file_is_sent_anew_from_where_it_stood(call: Caller) -> None:

@@ -10,10 +10,14 @@ import pytest
 import yaml
 
 from app.access.scopes import needed_scope
+from app.server import STOP_MARGIN_S, longest_answer_s
 from app.settings import Settings
+from index.address import MEDIA
 
 FOLDER = Path(__file__).resolve().parents[2] / "docker" / "kubernetes"
 VERSION = "1.33"
+CLOSE_S = 20
+"""For closing the collections and handing over traces."""
 RESOURCES: list[str] = yaml.safe_load((FOLDER / "kustomization.yaml").read_text())["resources"]
 
 
@@ -61,12 +65,30 @@ def test_the_settings_and_ports_are_those_that_the_service_has() -> None:
     assert ports == {"http": 8000, "admin": int(environment["SPEECHCLIP_ADMIN_PORT"])}
 
 
-def test_probes_ask_what_needs_no_key_and_a_stop_waits_for_the_last_answer() -> None:
-    pod = manifest("deployment.yaml")["spec"]["template"]["spec"]
-    container = pod["containers"][0]
+def test_probes_ask_what_needs_no_key() -> None:
+    container = manifest("deployment.yaml")["spec"]["template"]["spec"]["containers"][0]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert needed_scope("GET", container[probe]["httpGet"]["path"]) is None
-    assert pod["terminationGracePeriodSeconds"] > Settings().deadline_s + 10
+
+
+def test_a_pod_that_goes_is_known_to_go_and_answers_the_last_request() -> None:
+    pod = manifest("deployment.yaml")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    drain_s = next(float(one["value"]) for one in container["env"] if one["name"] == "SPEECHCLIP_DRAIN_S")
+    probe = container["readinessProbe"]
+    assert drain_s >= probe["failureThreshold"] * probe["periodSeconds"] + probe["timeoutSeconds"]
+    assert pod["terminationGracePeriodSeconds"] > drain_s + longest_answer_s(Settings()) + STOP_MARGIN_S + CLOSE_S
+
+
+def test_a_rolling_update_never_has_less_than_there_were_and_uploads_outlive_a_pod() -> None:
+    spec = manifest("deployment.yaml")["spec"]
+    assert spec["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    pod = spec["template"]["spec"]
+    (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["mountPath"] == f"/data/{MEDIA}"]
+    (volume,) = [one for one in pod["volumes"] if one["name"] == mount["name"]]
+    claim = manifest("media.yaml")
+    assert volume["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 def test_the_container_may_write_only_where_it_must() -> None:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from speechclip_client import Client, NewItem, Retries
-from tests.fake_encoder import WORDS, spoken
+from tests.fake_encoder import WORDS, drawn, spoken
 
 WORD_LIST = list(WORDS)
 ONCE = Retries(tries=1)
@@ -36,7 +36,7 @@ class Load:
             while not self._stop.wait(PAUSE_S):
                 word = WORD_LIST[round % len(WORD_LIST)]
                 query = {"audio": spoken(word)} if round % 2 else {"text": word}
-                found = client.search(collection, **query)  # type: ignore[arg-type]
+                found = client.search(collection, **query)
                 assert found.results[0].id == word
                 self.counts["searches"] += 1
                 round += 1
@@ -47,7 +47,7 @@ class Load:
             round = 0
             while not self._stop.wait(PAUSE_S):
                 ids = [f"{number}/{(round + place) % 8}" for place in range(3)]
-                items = [NewItem(id=id, text=WORD_LIST[round % 5], metadata={"round": round}) for id in ids]
+                items = [NewItem(id=id, image=picture(round), metadata={"round": round}) for id in ids]
                 assert list(client.store_items("mine", items).ids) == ids
                 self.stored |= dict.fromkeys(ids, round)
                 self.counts["batches"] += 1
@@ -57,6 +57,10 @@ class Load:
                     del self.stored[ids[1]]
                     self.counts["deletions"] += 1
                 round += 1
+
+
+def picture(round: int) -> bytes:
+    return drawn(WORD_LIST[round % 5], size=(16 + round, 16))
 
 
 @contextmanager

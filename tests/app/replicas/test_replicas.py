@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from index.address import MEDIA
 from speechclip_client import Client, NewItem, errors
 from tests.app.conftest import make_store
 from tests.app.replicas.balancer import Balancer
-from tests.app.replicas.load import ONCE, WORD_LIST, Load, running, wait_until
+from tests.app.replicas.load import ONCE, WORD_LIST, Load, picture, running, wait_until
 from tests.app.replicas.milvus import milvus_server
 from tests.app.test_server import Process
 from tests.fake_encoder import FakeEncoder
@@ -24,7 +25,7 @@ REPLICAS = 2
 
 
 class Replicas:
-    """Processes of the service behind a balancer; number N is started with `environments[N]`."""
+    """Processes of the service behind a balancer; number N has the folder `data[N]`."""
 
     def __init__(self, balancer: Balancer, data: list[Path], **environment: str) -> None:
         self._balancer, self._data, self._environment = balancer, data, environment
@@ -77,6 +78,10 @@ def on_milvus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Replic
     folder = tmp_path_factory.mktemp("milvus")
     with ExitStack() as stack:
         address = stack.enter_context(milvus_server(folder / "server.db"))
+        (folder / "media").mkdir()
+        for name in "ab":
+            (folder / name).mkdir()
+            (folder / name / MEDIA).symlink_to(folder / "media")
         yield stack.enter_context(replicas([folder / "a", folder / "b"], SPEECHCLIP_STORE=address))
 
 
@@ -136,8 +141,8 @@ def test_a_rolling_restart_on_milvus_loses_nothing(on_milvus: tuple[Replicas, Ba
     both, balancer = on_milvus
     before = len(both.logs)
     with Client(balancer.url) as client:
-        for name in ("mine", "words"):
-            client.create_collection(name, "captions")
+        client.create_collection("mine", "images")
+        client.create_collection("words", "captions")
         client.store_items("words", [NewItem(id=word, text=word) for word in WORD_LIST])
         load = Load(balancer.url)
         searches = [partial(load.search, "words"), partial(load.search, "words"), partial(load.search, "words", ONCE)]
@@ -147,8 +152,11 @@ def test_a_rolling_restart_on_milvus_loses_nothing(on_milvus: tuple[Replicas, Ba
             seen = load.counts["batches"]
             wait_until(lambda: load.counts["batches"] > seen + 10)
 
-        held = {item.id: item.metadata["round"] for item in client.list_items("mine")}
-    assert held == load.stored
+    for url in both.urls:
+        with Client(url) as client:
+            assert {item.id: item.metadata["round"] for item in client.list_items("mine")} == load.stored
+            for id, round in load.stored.items():
+                assert client.media("mine", id) == picture(round)
     report(load, both.logs[before:])
 
 
