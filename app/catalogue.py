@@ -177,7 +177,7 @@ class Catalogue:
     def _drop_if_gone(self, name: str) -> None:
         """Forget a collection that somebody else has deleted; searches of it find that out by themselves."""
         found = self.find(name)
-        if self.shared and found is not None and not found.is_current():
+        if self.shared and found is not None and not self._store.is_current(found):
             with self._changing:
                 if self._open.get(name) is found:
                     del self._open[name]

@@ -60,9 +60,6 @@ class Collection(Protocol):
 
     def require(self, fingerprint: str) -> None: ...
 
-    def is_current(self) -> bool:
-        """Whether the store still has it, and not another one of its name. May wait for the store."""
-
     def add(self, records: Sequence[Record], vectors: NDArray[np.float32]) -> int: ...
 
     def put(
@@ -110,6 +107,9 @@ class Store(Protocol):
     @property
     def shared(self) -> bool:
         """Whether others may make and delete collections while this process has them open."""
+
+    def is_current(self, collection: Collection) -> bool:
+        """Whether a collection of this store is still there, and no other one of its name. Raises `CollectionError`."""
 
     def names(self) -> list[str]: ...
 

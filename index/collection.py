@@ -119,10 +119,6 @@ class Collection(Upkeep):
                 f"{fingerprint[:12]}: use that model, or delete the collection and index its items again with this one"
             )
 
-    def is_current(self) -> bool:
-        """Always, as long as it is open."""
-        return True
-
     def add(self, records: Sequence[Record], vectors: NDArray[np.float32]) -> int:
         """Store records with their vectors (N, dim), new or in place of those with the same ids.
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
+from index import backend
 from index.collection import Collection
 from index.durable import files, generations
 from index.durable.locks import FileLock
@@ -43,6 +44,10 @@ class Store:
     def shared(self) -> bool:
         """Whoever has a collection open is alone with it."""
         return False
+
+    def is_current(self, collection: backend.Collection) -> bool:
+        """Always, as long as it is open."""
+        return True
 
     def names(self) -> list[str]:
         """The names of all collections, sorted; damaged ones are among them."""

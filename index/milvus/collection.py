@@ -112,13 +112,6 @@ class MilvusCollection:
         """Raise `ModelMismatch` unless the vectors were made by this model."""
         self._manifest.require(fingerprint)
 
-    def is_current(self) -> bool:
-        """Whether nobody has deleted it, or made another one of its name."""
-        try:
-            return Manifest.read(self._connection, self.name) == self._manifest
-        except (CollectionNotFound, CollectionDamaged):
-            return False
-
     def add(self, records: Sequence[Record], vectors: NDArray[np.float32]) -> int:
         """Store records with their vectors (N, dim), new or in place of those with the same ids.
 

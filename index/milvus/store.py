@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 from index.address import File, Server
+from index.backend import Collection
 from index.durable.snapshot import Snapshot
-from index.errors import CollectionExists, CollectionNotFound, NotSupported, StorageFailed
+from index.errors import CollectionDamaged, CollectionExists, CollectionNotFound, NotSupported, StorageFailed
 from index.manifest import Kind
 from index.milvus.collection import MilvusCollection
 from index.milvus.connection import Connection
@@ -32,6 +33,15 @@ class MilvusStore:
     def shared(self) -> bool:
         """A server is for all who reach it."""
         return not self._connection.is_local
+
+    def is_current(self, collection: Collection) -> bool:
+        """Whether nobody has deleted it, or made another one of its name. Raises `ServerUnreachable`."""
+        try:
+            now = Manifest.read(self._connection, collection.name)
+        except (CollectionNotFound, CollectionDamaged):
+            return False
+        known = (collection.kind, collection.dim, collection.fingerprint, collection.media_root)
+        return known == (now.kind, now.dim, now.fingerprint, now.root)
 
     def names(self) -> list[str]:
         """The names of all collections, sorted; those of other programs are not among them."""

@@ -146,6 +146,7 @@ def test_a_collection_that_another_replica_deletes_is_no_longer_there(
     replicas[1].delete("images")
 
     assert replicas[0].names() == []
+    assert not replicas[0].is_current(pair[0])
     for use in (
         lambda: pair[0].list(1),
         lambda: pair[0].search(AXES[:1], 1),
@@ -162,6 +163,7 @@ def test_a_collection_made_anew_for_another_model_is_not_searched_with_this_one(
     other = replicas[1].create("images", "images", 4, "model-b")
     other.add([Record("a")], AXES[:1])
 
+    assert [replicas[0].is_current(one) for one in (pair[0], other)] == [False, True]
     for use in (lambda: pair[0].search(AXES[:1], 1), lambda: pair[0].add([Record("b")], AXES[:1])):
         with pytest.raises(ModelMismatch, match="model-b"):
             use()
