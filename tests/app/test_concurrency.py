@@ -12,8 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
-from models.audio import Waveform, decode
+from models.images import decode_image
 from tests.app.asgi import Exchange
 from tests.app.conftest import MakeClient
 from tests.app.problems import assert_problem
@@ -148,13 +149,13 @@ def test_a_busy_encoder_holds_up_nothing_else(make_client: MakeClient, encoder: 
 def test_files_being_decoded_hold_up_nothing_else(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = threading.Event()
 
-    def slow_decode(data: bytes, max_seconds: float) -> Waveform:
+    def slow_decode(data: bytes) -> tuple[Image.Image, str]:
         assert gate.wait(WAIT_S)
-        return decode(data, max_seconds)
+        return decode_image(data)
 
     with make_client(decode_threads=1) as client, ThreadPoolExecutor(4) as pool:
-        monkeypatch.setattr("models.decoders.decode", slow_decode)
-        crowd = [pool.submit(client.post, "/embed", files={"file": spoken("dog")}) for _ in range(4)]
+        monkeypatch.setattr("models.decoders.decode_image", slow_decode)
+        crowd = [pool.submit(client.post, "/embed", files={"image": drawn("cat")}) for _ in range(4)]
         assert client.get("/livez").status_code == 200
         assert ask(client, "dog").status_code == 200
         gate.set()
@@ -166,13 +167,13 @@ def test_more_files_than_may_wait_to_be_decoded_are_refused(
 ) -> None:
     gate = threading.Event()
 
-    def slow_decode(data: bytes, max_seconds: float) -> Waveform:
+    def slow_decode(data: bytes) -> tuple[Image.Image, str]:
         assert gate.wait(WAIT_S)
-        return decode(data, max_seconds)
+        return decode_image(data)
 
     with make_client(decode_threads=1, queue_size=3) as client, ThreadPoolExecutor(6) as pool:
-        monkeypatch.setattr("models.decoders.decode", slow_decode)
-        crowd = [pool.submit(client.post, "/embed", files={"file": spoken("dog")}) for _ in range(6)]
+        monkeypatch.setattr("models.decoders.decode_image", slow_decode)
+        crowd = [pool.submit(client.post, "/embed", files={"image": drawn("cat")}) for _ in range(6)]
         refused = [one.result(WAIT_S) for one in itertools.islice(as_completed(crowd), 3)]
         gate.set()
         answered = [one.result(WAIT_S) for one in crowd if one.result(WAIT_S) not in refused]
