@@ -19,7 +19,7 @@ from training.published.order import Position
 from training.published.recipe import Recipe
 from training.published.samples import Batch
 from training.published.schedule import factor
-from training.published.start import trained
+from training.published.start import frozen_parts, trained
 from training.published.validation import Seen
 from training.published.words import Said
 
@@ -48,10 +48,8 @@ class InTraining(LightningModule):
     def train(self, mode: bool = True) -> InTraining:
         """What is frozen stays in evaluation mode, but for a HuBERT that is to forget by chance."""
         super().train(mode)
-        for part in self.model.modules():
-            weights = list(part.parameters())
-            if weights and not any(weight.requires_grad for weight in weights):
-                part.eval()
+        for part in frozen_parts(self.model):
+            part.eval()
         if self.recipe.hubert_dropout:
             self.model.audio_encoder.hubert.train(mode)
         return self

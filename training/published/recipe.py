@@ -108,7 +108,7 @@ class Recipe(_Section):
     """start: the model whose HuBERT and CLIP are taken, and kept as they are: a pulled one, or a model folder
 
     vocabulary: the sub-words that keywords are chosen from: those of the start, or those of the training captions
-    head: the branch is new, or the start's parallel branch at first, or that for good and only keywords are learnt
+    head: the branch is new, or begins as the start's parallel branch, as far as it has the same parts
     semantics: how padding is treated: as the authors did, or so that no utterance depends on its batch
     features: whether what HuBERT and CLIP make of the data is computed once and kept, and in what precision
     dropout: in the attention and the projections; cif_dropout: where integrate-and-fire weighs frames
@@ -119,7 +119,7 @@ class Recipe(_Section):
     name: Name
     start: Name
     vocabulary: Literal["start", "captions"] = "start"
-    head: Literal["new", "start", "kept"] = "new"
+    head: Literal["new", "start"] = "new"
     semantics: Literal["official", "independent"] = "official"
     features: Literal["none", "float16", "bfloat16"] = "none"
     dropout: Share = 0.1
@@ -163,8 +163,6 @@ class Recipe(_Section):
                 raise ValueError(f"loss.{branch} must be more than 0, or the {branch} branch would learn nothing")
         if self.loss.words and not has["cascaded"]:
             raise ValueError("loss.words must be 0, as a parallel model has no keywords")
-        if self.head == "kept" and self.model.branch != "hybrid+":
-            raise ValueError("head=kept needs a hybrid+ model: in others keywords change the whole")
         if has["cascaded"] != (self.model.cascaded is not None):
             raise ValueError("model.cascaded is for every branch but parallel, and needed by those")
         return self

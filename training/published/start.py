@@ -40,7 +40,7 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
         torch.manual_seed(recipe.seed)
         model = SpeechClip(config, vocabulary)
         source = start.load()
-    if recipe.head != "new":
+    if recipe.head == "start":
         _take_head(model, source, recipe)
     for part, there in zip(frozen_parts(model), frozen_parts(source), strict=True):
         part.load_state_dict(there.state_dict())
@@ -51,18 +51,15 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
 
 
 def _take_head(model: SpeechClip, source: SpeechClip, recipe: Recipe) -> None:
-    """The branch begins as the parallel branch of the start, as far as it has the same parts."""
+    """The branch begins as the parallel branch of the start."""
     if "parallel" not in source.config.branches:
-        raise RecipeError(f"head={recipe.head} needs a start with a parallel branch, and {recipe.start} has none")
+        raise RecipeError(f"head=start needs a start with a parallel branch, and {recipe.start} has none")
     theirs = _head(source)
     for name, part in _head(model).items():
         try:
             part.load_state_dict(theirs[name].state_dict())
         except RuntimeError:
-            raise RecipeError(
-                f"head={recipe.head} needs a branch of the same sizes as that of {recipe.start}"
-            ) from None
-        part.requires_grad_(recipe.head == "start")
+            raise RecipeError(f"head=start needs a branch of the same sizes as that of {recipe.start}") from None
 
 
 class _Token(nn.Module):

@@ -34,7 +34,7 @@ class Said:
         counts = Counter(row for rows in self._rows for row in rows)
         self._weights = torch.zeros(len(vocabulary))
         for row, count in counts.items():
-            self._weights[row] = math.log(len(captions) / count) / math.log(len(captions) + 1)
+            self._weights[row] = (math.log(len(captions) / count) / math.log(len(captions) + 1)) ** 2
 
     def __call__(self, places: Tensor) -> Tensor:
         """(B, V): what each sub-word counts where it is said in the caption of that place (B,), 0 where it is not."""
