@@ -29,8 +29,8 @@ class Recipe(BaseModel):
     seed: int = 7122
     clip: Stage = Stage(steps=1_500, batch=128, matrix_rate=0.02, rate=1.5e-3)
     read: Stage = Stage(steps=600, batch=256, matrix_rate=0.01, rate=1e-3)
-    scenes: Stage = Stage(steps=1_200, batch=128, matrix_rate=0.01, rate=7e-4)
-    drawn_scenes: int = 12_000
+    scenes: Stage = Stage(steps=4_400, batch=128, matrix_rate=0.01, rate=7e-4)
+    drawn_scenes: int = 72_000
     listen: Stage = Stage(steps=1_400, batch=64, matrix_rate=0.02, rate=1.5e-3)
     align: Stage = Stage(steps=5_000, batch=128, matrix_rate=0.02, rate=1e-3)
     tune: Stage = Stage(steps=10_000, batch=128, matrix_rate=0.012, rate=7e-4, warmup=0.02, thawed=1_400)
