@@ -3,27 +3,36 @@
 #   docker build -t speechclip-search .                       on a CPU
 #   docker build --target gpu -t speechclip-search:gpu .      on an NVIDIA GPU (to run: the NVIDIA container toolkit)
 
-ARG PYTHON=3.11
+# A Debian with Python 3.11 to 3.13 as `python`, and pip.
+ARG BASE=python:3.11-slim-bookworm
 
-FROM python:${PYTHON}-slim-bookworm AS base
+FROM ${BASE} AS base
 ENV PYTHONUNBUFFERED=1
 
-# Dependencies come before the source, so that a change of source does not install them again.
 FROM base AS build
 ENV UV_CACHE_DIR=/var/cache/uv UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy VIRTUAL_ENV=/opt/speechclip
 RUN pip install --no-cache-dir "uv>=0.9,<1" && uv venv "$VIRTUAL_ENV"
 WORKDIR /src
-COPY pyproject.toml constraints.txt ./
 
-FROM build AS build-cpu
-RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --torch-backend=cpu --constraint constraints.txt --requirements pyproject.toml --extra cpu --extra milvus
-COPY . .
-RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
+# Packages and source are layers of their own: a change of source is a small download.
+FROM build AS packages
+COPY pyproject.toml constraints.txt docker/slim.sh ./
 
-FROM build AS build-gpu
+FROM packages AS packages-cpu
+# Where torch comes from: PyTorch's own index. Empty where the index that uv knows has a build for the CPU.
+ARG TORCH_BACKEND=cpu
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --constraint constraints.txt --requirements pyproject.toml --extra gpu --extra milvus
+    uv pip install ${TORCH_BACKEND:+--torch-backend=$TORCH_BACKEND} --constraint constraints.txt \
+        --requirements pyproject.toml --extra cpu --extra milvus --extra otel \
+    && sh slim.sh
+
+FROM packages AS packages-gpu
+RUN --mount=type=cache,target=/var/cache/uv \
+    uv pip install --constraint constraints.txt \
+        --requirements pyproject.toml --extra gpu --extra milvus --extra otel \
+    && sh slim.sh
+
+FROM build AS source
 COPY . .
 RUN --mount=type=cache,target=/var/cache/uv uv pip install --no-deps .
 
@@ -42,8 +51,10 @@ ENTRYPOINT ["speechclip"]
 CMD ["serve"]
 
 FROM runtime AS gpu
-COPY --from=build-gpu /opt/speechclip /opt/speechclip
+COPY --from=packages-gpu /opt/speechclip /opt/speechclip
+COPY --from=source /opt/speechclip /opt/speechclip
 
 # Last, so that a build without --target makes this one.
 FROM runtime AS cpu
-COPY --from=build-cpu /opt/speechclip /opt/speechclip
+COPY --from=packages-cpu /opt/speechclip /opt/speechclip
+COPY --from=source /opt/speechclip /opt/speechclip
