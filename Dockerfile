@@ -27,8 +27,10 @@ RUN --mount=type=cache,target=/var/cache/uv \
     && sh slim.sh
 
 FROM packages AS packages-gpu
+# CUDA 12, as faiss-gpu is built for: with a torch for 13, CUDA's libraries would be there twice. Blackwell needs cu130.
+ARG TORCH_BACKEND=cu126
 RUN --mount=type=cache,target=/var/cache/uv \
-    uv pip install --constraint constraints.txt \
+    uv pip install ${TORCH_BACKEND:+--torch-backend=$TORCH_BACKEND} --constraint constraints.txt \
         --requirements pyproject.toml --extra gpu --extra milvus --extra otel \
     && sh slim.sh
 
