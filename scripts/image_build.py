@@ -146,7 +146,9 @@ class Builder:
 
     def layers(self, image: str) -> list[Layer]:
         """Compressed with gzip, as registries have them."""
-        plain, packed = self._pushed(image), self._pushed(image, "--compression-format", "gzip")
+        plain, packed = (
+            self._pushed(image, option) for option in ("--disable-compression", "--compression-format=gzip")
+        )
         history = json.loads(self.call("inspect", "--type", "image", image))["Docker"]["history"]
         made_by = [one["created_by"] for one in history if not one.get("empty_layer")]
         return [Layer(*one) for one in zip(made_by, plain, packed, strict=True)]
