@@ -66,6 +66,7 @@ def create_app(
         version=service_version(),
         description=DESCRIPTION,
         lifespan=lifespan,
+        openapi_url=None,  # `routes.pages` has it
         docs_url=None,
         redoc_url=None,
         # A redirect would repeat whatever host the request claims.

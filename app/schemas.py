@@ -192,6 +192,10 @@ class CollectionDetails(_Response):
     version: int | None = None
     count: int | None = None
     dim: int | None = None
+    bytes: int | None = Field(
+        None,
+        description="On disk, of records and index, not of media. Null where they are not in files, and in `/info`.",
+    )
     model: str | None = Field(None, description="Fingerprint of the model that made its vectors.")
     recipe: str | None = Field(None, description="How vectors are found: `Flat` compares each.")
     recall: float | None = Field(

@@ -86,6 +86,9 @@ class Collection(Protocol):
 
     def flush(self) -> None: ...
 
+    def size(self) -> int | None:
+        """Bytes on disk of records and index, without media; None where they are not in files here."""
+
     def compact(self) -> tuple[int, int]: ...
 
     def snapshot(self, path: Path) -> Snapshot: ...

@@ -43,6 +43,11 @@ class Upkeep(ABC):
     @abstractmethod
     def _flush(self) -> None: ...
 
+    def size(self) -> int:
+        """Bytes on disk of records and index; not of media, of which there may be any number to look at."""
+        with files.storage(f"the size of {self._manifest.name!r} cannot be read"):
+            return files.size(self._folder, "*")
+
     def compact(self) -> tuple[int, int]:
         """Give back the room of what was deleted or replaced: of records, and of media that no record names.
 

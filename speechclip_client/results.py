@@ -158,7 +158,7 @@ class Collection(_Answer):
     """A collection, or in `detail` why it cannot be used; then what follows it is None.
 
     model: fingerprint of the model that made its vectors. recipe: how vectors are found, `Flat` compares each;
-    recall: how much of the 10 nearest is found, None where it was not measured.
+    recall: how much of the 10 nearest is found, None where it was not measured. bytes: on disk, without media.
     """
 
     name: str
@@ -168,6 +168,7 @@ class Collection(_Answer):
     version: int | None = None
     count: int | None = None
     dim: int | None = None
+    bytes: int | None = None
     model: str | None = None
     recipe: str | None = None
     recall: float | None = None

@@ -6,7 +6,7 @@ import typer
 
 from app.cli.local import open_store
 from app.cli.terminal import plain, print_facts, print_json, print_table
-from app.routes.collections import describe, unavailable
+from app.routes.collections import measured, unavailable
 from app.schemas import CollectionDetails
 from app.settings import Settings
 from index.backend import Store
@@ -31,7 +31,7 @@ def info(name: str, settings: Settings, as_json: bool) -> None:
     """Print one collection, or raise why it cannot be opened."""
     with open_store(settings).open(name) as collection:
         root = None if collection.media_root is None else str(collection.media_root)
-        facts = describe(collection).model_dump() | {"media_root": root}
+        facts = measured(collection).model_dump() | {"media_root": root}
     if as_json:
         print_json(facts)
     else:
@@ -50,7 +50,7 @@ def delete(name: str, settings: Settings, confirm: bool) -> None:
 def _details(store: Store, name: str) -> CollectionDetails:
     try:
         with store.open(name) as collection:
-            return describe(collection)
+            return measured(collection)
     except CollectionError as error:
         return unavailable(name, error)
 

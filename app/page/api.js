@@ -45,6 +45,17 @@ export async function request(path, options = {}) {
   throw new Problem(body?.code ?? http, body?.detail ?? http, retryAfter(response), body?.errors ?? []);
 }
 
+/**
+ * A file of the page's own.
+ * @param {string} path @param {AbortSignal} signal @returns {Promise<Blob>}
+ * @throws {Problem}
+ */
+export async function download(path, signal) {
+  const response = await fetch(path, { signal }).catch(() => null);
+  if (!response?.ok) throw new Problem(response ? `HTTP ${response.status}` : "unreachable");
+  return response.blob();
+}
+
 const AWAY = new Set(["unreachable", "draining"]); // it may come back
 
 /**

@@ -33,6 +33,7 @@ function describe({ model, limits, version }) {
     ["model.name", model.name],
     ["model.revision", model.revision],
     ["model.dim", written(model.dim)],
+    ["model.precision", model.precision],
     ["model.branches", branches.join("; ")],
     ["model.seconds", text("model.seconds.value", { count: limits.max_seconds })],
     ["model.body", bytesText(limits.max_body_bytes)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
@@ -32,7 +33,7 @@ async def list_collections(request: Request) -> CollectionsResponse:
     state = state_of(request)
     loaded = state.loaded()
     await _look_around(loaded)
-    return CollectionsResponse(collections=describe_all(loaded))
+    return CollectionsResponse(collections=await asyncio.to_thread(describe_all, loaded, measured))
 
 
 @router.get("/collections/{name}", summary="Describe one collection", responses=problem_responses((404, 422, 503)))
@@ -43,7 +44,7 @@ async def describe_collection(request: Request, name: str) -> CollectionDetails:
     await _look_around(loaded)
     catalogue = loaded.catalogue
     try:
-        return describe(await state.searching.run(catalogue.get, name))
+        return await state.searching.run(lambda: measured(catalogue.get(name)))
     except CollectionBusy as error:
         return opening(name, error)
     except CollectionError as error:
@@ -75,7 +76,7 @@ async def make_collection(
     except InvalidName as error:
         raise InvalidParameter(f"name: {error}") from None
     response.status_code = 201 if new else 200
-    return describe(collection)
+    return await state.searching.run(measured, collection)
 
 
 @router.delete(
@@ -123,13 +124,18 @@ async def _look_around(loaded: Loaded) -> None:
         await asyncio.to_thread(loaded.catalogue.look_around)
 
 
-def describe_all(loaded: Loaded) -> list[CollectionDetails]:
+def describe_all(loaded: Loaded, one: Callable[[Collection], CollectionDetails]) -> list[CollectionDetails]:
     """By name; nothing is opened for it."""
     catalogue = loaded.catalogue
     found = {name: unavailable(name, error) for name, error in catalogue.failed.items()}
     found |= {name: opening(name, CollectionBusy(name)) for name in catalogue.busy}
-    found |= {name: describe(collection) for name, collection in catalogue.collections.items()}
+    found |= {name: one(collection) for name, collection in catalogue.collections.items()}
     return [found[name] for name in sorted(found)]
+
+
+def measured(collection: Collection) -> CollectionDetails:
+    """The same with its size, for which files are looked at. Raises `StorageFailed`."""
+    return describe(collection).model_copy(update={"bytes": collection.size()})
 
 
 def describe(collection: Collection) -> CollectionDetails:

@@ -8,7 +8,7 @@ from app.memory import memory_in_use
 from app.metrics import CONTENT_TYPE
 from app.openapi import problem_responses
 from app.query.requests import MAX_TOP_K
-from app.routes.collections import describe_all
+from app.routes.collections import describe, describe_all
 from app.routes.search import REVISION_CHARACTERS
 from app.schemas import Alive, FullModelInfo, InfoResponse, Limits, Ready, StartStep
 from app.state import Loaded, State, state_of
@@ -49,7 +49,7 @@ async def info(request: Request) -> InfoResponse:
         version=service_version(),
         status=state.readiness.phase,
         model=_model(loaded) if loaded else None,
-        collections=describe_all(loaded) if loaded else [],
+        collections=describe_all(loaded, describe) if loaded else [],
         limits=_limits(state),
     )
 

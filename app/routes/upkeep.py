@@ -10,7 +10,7 @@ from app.http.hosts import from_own_page
 from app.keeping.items import RestoreRequest
 from app.keeping.snapshots import delete_snapshot, new_snapshot, snapshot_file, snapshots_in
 from app.openapi import file_responses, problem_responses
-from app.routes.collections import describe
+from app.routes.collections import measured
 from app.routes.items import info
 from app.schemas import (
     CollectionDetails,
@@ -79,7 +79,7 @@ async def restore(request: Request, name: str, wanted: RestoreRequest) -> Collec
     state = state_of(request)
     loaded = state.loaded()
     try:
-        return describe(await state.upkeep.run(_restored, state, loaded, name, wanted))
+        return await state.upkeep.run(lambda: measured(_restored(state, loaded, name, wanted)))
     except InvalidName as error:
         raise InvalidParameter(f"name: {error}") from None
 

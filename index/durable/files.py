@@ -59,10 +59,10 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def size(folder: Path) -> int:
-    """The bytes of all files below a folder; what goes away meanwhile does not count."""
+def size(folder: Path, which: str = "**/*") -> int:
+    """The bytes of all files below a folder, or of some; what goes away meanwhile does not count."""
     total = 0
-    for path in folder.rglob("*"):
+    for path in folder.glob(which):
         with suppress(FileNotFoundError):
             total += path.stat().st_size if path.is_file() else 0
     return total

@@ -207,6 +207,9 @@ class MilvusCollection:
             with self._connection.writing(), self._checked():
                 self._connection.call("flush", self._physical)
 
+    def size(self) -> None:
+        """Milvus keeps records and index where it likes."""
+
     def compact(self) -> tuple[int, int]:
         """Raises `NotSupported`."""
         raise NotSupported(f"collection {self.name!r} is on Milvus, which gives room back by itself")

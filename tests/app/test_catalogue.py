@@ -38,11 +38,25 @@ def test_collections_are_listed_with_what_they_hold(client: TestClient) -> None:
         "version": 1,
         "count": len(WORDS),
         "dim": 16,
+        "bytes": listed[1]["bytes"],
         "model": FakeEncoder().fingerprint,
         "recipe": "Flat",
         "recall": 1.0,
     }
     assert client.get("/collections/images").json() == listed[1]
+
+
+def test_its_size_is_that_of_its_files_without_media(settings: Settings, make_client: MakeClient) -> None:
+    folder = settings.data / "collections" / "captions"
+    with make_client() as client:
+        told = client.get("/collections/captions").json()["bytes"]
+        assert told == sum(path.stat().st_size for path in folder.iterdir())
+        (folder / "media" / "00").mkdir(parents=True)
+        (folder / "media" / "00" / "picture.png").write_bytes(bytes(1000))
+
+        assert client.get("/collections/captions").json()["bytes"] == told
+        assert client.get("/info").json()["collections"][0]["bytes"] is None
+        assert client.put("/collections/captions", json={"kind": "captions"}).json()["bytes"] == told
 
 
 @pytest.mark.parametrize("name", ["nothing", "IMAGES", "a b", "%00"])

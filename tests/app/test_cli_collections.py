@@ -25,7 +25,10 @@ def damaged(speechclip: Speechclip) -> str:
 
 
 def test_the_list_is_the_service_s(speechclip: Speechclip, client: TestClient) -> None:
-    assert speechclip.json("collections", "list") == client.get("/collections").json()
+    here, there = speechclip.json("collections", "list"), client.get("/collections").json()
+    for one in (*here["collections"], *there["collections"]):
+        assert one.pop("bytes") > 10_000  # a log beside the records comes and goes
+    assert here == there
 
 
 def test_the_list_as_a_table(speechclip: Speechclip, encoder: FakeEncoder) -> None:

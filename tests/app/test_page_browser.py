@@ -168,6 +168,19 @@ def test_a_chosen_and_a_dropped_sound_are_searched_with(browser: Browser, visit:
     assert names(page) == chosen
 
 
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [("golf", "golf"), ("tango", "dancing"), ("x-ray", "x ray"), ("family", "family"), ("location", "pushpin")],
+)
+def test_a_recording_that_is_clicked_finds_its_picture(word: str, shown: str, browser: Browser, visit: Visit) -> None:
+    page = visit(browser)
+
+    page.get_by_role("list", name="Spoken examples").get_by_role("button", name=word).click()
+
+    assert_answered(page)
+    assert shown in names(page)[0]
+
+
 def test_a_picture_is_viewed_large_and_more_like_it_are_found(browser: Browser, visit: Visit) -> None:
     page = visit(browser)
     page.get_by_role("button", name=WORD, exact=True).click()

@@ -2,7 +2,7 @@
 
 import { patientRequest, request } from "../api.js";
 import { make } from "../dom.js";
-import { text, written } from "../text.js";
+import { bytesText, text, written } from "../text.js";
 import { ProblemBox, button, facts, field, select } from "../ui.js";
 import { linkTo } from "../views.js";
 import { SnapshotList } from "./snapshots.js";
@@ -12,7 +12,7 @@ const NAME = "[a-z0-9_\\-]{1,64}";
 
 /**
  * @typedef {{name: string, status: string, detail: string | null, kind: string | null, version: number | null,
- *   count: number | null, model: string | null, recipe: string | null, recall: number | null}} Collection
+ *   count: number | null, bytes: number | null, model: string | null, recipe: string | null, recall: number | null}} Collection
  */
 
 /** What the service tells of a collection, in words. @param {Collection} one */
@@ -21,6 +21,7 @@ export function describe(one) {
   return facts([
     ["collections.kind", text(`collections.kind.${one.kind}`)],
     ["collections.items", written(one.count)],
+    ...(one.bytes === null ? [] : [["collections.size", bytesText(one.bytes)]]),
     ["collections.index", one.recipe === "Flat" ? text("collections.index.flat") : one.recipe],
     ["collections.recall", one.recall === null ? text("collections.recall.none") : written(one.recall, share)],
     ["collections.version", written(one.version)],

@@ -1,7 +1,7 @@
 // Searching: one query at a time, understood once, and asked of three collections at once; speech already while it is
 // being said.
 
-import { Problem, patientRequest } from "../api.js";
+import { Problem, download, patientRequest } from "../api.js";
 import { byId, say } from "../dom.js";
 import { bytesText, text } from "../text.js";
 import { linkTo } from "../views.js";
@@ -258,6 +258,24 @@ function searchFile(files) {
   if (files.length) ask(fromFile(files[0], files[0].name));
 }
 
+/** Somebody else's recording is asked with as if it were a file of one's own, and heard. @param {HTMLButtonElement} chip */
+async function searchSpoken(chip) {
+  speak.cancel();
+  controller.abort();
+  controller = new AbortController();
+  const { signal } = controller;
+  try {
+    const recording = await download(`page/examples/${chip.value}.mp3`, signal);
+    ask(fromFile(recording, chip.textContent));
+    // A browser may be told to be silent.
+    askedView.player?.audio.play().catch(() => {});
+  } catch (error) {
+    if (signal.aborted) return;
+    showBusy(false);
+    showProblem(error.message, "", false);
+  }
+}
+
 function bindControls() {
   byId("form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -268,6 +286,10 @@ function bindControls() {
   byId("examples").addEventListener("click", (event) => {
     const chip = event.target.closest("button");
     if (chip) searchText(chip.textContent);
+  });
+  byId("spoken").addEventListener("click", (event) => {
+    const chip = event.target.closest("button");
+    if (chip) searchSpoken(chip);
   });
   byId("choose").addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", () => {
