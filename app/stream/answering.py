@@ -117,11 +117,13 @@ class Answering:
     def _said(self, answer: _Answer, heard: Heard) -> dict[str, Any]:
         """What interim and final answers have in common."""
         self._sequence += 1
+        found = answer.found
         return {
             "sequence": self._sequence,
             "seconds": round(heard.seconds, SECOND_DIGITS),
-            "searches": dict(answer.found.searches),
-            "keywords": answer.found.keywords,
+            "searches": dict(found.searches),
+            "keywords": found.keywords,
+            **({} if found.vector is None else {"vector": found.vector}),
             "stable": answer.stable,
         }
 

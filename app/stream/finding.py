@@ -27,10 +27,11 @@ SECOND_DIGITS = 3
 
 @dataclass(frozen=True)
 class Found:
-    """Results by collection, and the keywords where they were asked for."""
+    """Results by collection, and the keywords and the vector where they were asked for."""
 
     searches: Mapping[str, list[Result]]
     keywords: LiveKeywords | None
+    vector: list[float] | None
 
     @property
     def first(self) -> list[str | None]:
@@ -63,7 +64,7 @@ class Finder:
             for name, top_k in self._wanted.searches.items()
         }
         keywords = await self._keywords(encoded, offset_s, watch) if self._wanted.keywords else None
-        return Found(searches, keywords)
+        return Found(searches, keywords, encoded.vector.tolist() if "vector" in self._wanted.include else None)
 
     def _collection(self, name: str) -> Collection:
         collection = self._loaded.catalogue.get(name)

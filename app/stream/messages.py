@@ -46,6 +46,9 @@ class Start(_FromClient):
     keywords: int = Field(0, ge=0, le=MAX_RESULTS, description="How many keywords; 0 for none.")
     branch: Branch | None = Field(None, description="Of the model; else its search branch.")
     filter: Where | None = Field(None, description="Only records of which it is true are results of the searches.")
+    include: Annotated[frozenset[Literal["vector"]], Field(max_length=1)] = Field(
+        frozenset(), description="What answers tell beside results: the vector that was searched with."
+    )
 
 
 class End(_FromClient):
@@ -97,6 +100,7 @@ class Interim(_FromService):
     seconds: float = Field(description="Of audio that have been heard.")
     searches: dict[str, list[Result]]
     keywords: LiveKeywords | None = Field(description="null where none were asked for.")
+    vector: list[float] | None = Field(None, description="What was searched with; there when `include` names it.")
     stable: bool = Field(description="Whether every search has the first result that it had before.")
 
 
@@ -115,6 +119,7 @@ class Final(_FromService):
     seconds: float = Field(description="Of audio that have been heard.")
     searches: dict[str, list[Result]]
     keywords: LiveKeywords | None
+    vector: list[float] | None = None
     stable: bool
     speech: Span = Field(description="From the first to the last speech; all of the audio where none was found.")
     reason: Reason

@@ -100,6 +100,19 @@ def test_results_move_in_before_the_word_is_over_and_stay_where_they_are(
     assert posted == []  # all of it went through the stream
 
 
+def test_a_picture_is_explained_with_the_vector_that_found_it(address: str, visit: Visit) -> None:
+    page = visit(address)
+    speak(page)
+    assert_found(page)
+
+    page.locator("#images button").first.click()
+    with page.expect_request("**/explain/**") as asked:
+        page.get_by_role("button", name="Why this?").click()
+
+    sent = asked.value.post_data_json
+    assert (list(sent), len(sent["vector"])) == (["vector"], FakeEncoder().dim)
+
+
 def test_a_line_that_is_refused_costs_nothing_but_the_time(address: str, visit: Visit) -> None:
     page = visit(address)
     page.route_web_socket("**/stream", lambda socket: socket.close())

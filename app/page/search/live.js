@@ -2,14 +2,14 @@
 
 import { pause } from "../api.js";
 
-const WANTED = { searches: { images: 18, captions: 8 }, keywords: 12 };
+const WANTED = { searches: { images: 18, captions: 8 }, keywords: 12, include: ["vector"] };
 const MOST_WAITING = 256 * 1024; // bytes on their way; what is recorded meanwhile waits in the recording
 const LAST_ANSWER_S = 8;
 const LOOK_AGAIN_S = 0.02;
 
 /**
  * @typedef {{type: string, seconds: number, searches: Record<string, import("./results.js").Result[]>,
- *   keywords: any, speech?: {start: number, end: number}}} Heard an interim or the final answer, which has speech
+ *   keywords: any, vector: number[]}} Heard an interim or the final answer
  */
 
 export class Live {

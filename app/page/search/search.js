@@ -16,7 +16,6 @@ import { Viewer } from "./viewer.js";
 
 const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
 const SLOTTED = "cascaded"; // the branch that tells which words were said when
-const AROUND_SPEECH_S = 0.4; // of what is before and after it, the service listens to so much
 
 let controller = new AbortController();
 /** @type {import("./query.js").Query | null} */
@@ -64,7 +63,7 @@ function showShared(words) {
 /** Someone begins to speak. @param {import("./take.js").Take} take */
 function listen(take) {
   const mine = new Live(take, {
-    onInterim: (heard) => { if (live === mine) showLive(heard, fromSpeech(take.toBlob())); },
+    onInterim: (heard) => { if (live === mine) showLive(heard); },
     onFinal: () => { if (live === mine) speak.finish(); },
     onProblem: (code) => { if (live === mine && code === "overloaded") say(byId("status"), text("speak.busy")); },
   });
@@ -103,7 +102,7 @@ async function ask(query, listening = null) {
     const since = performance.now();
     const heard = listening && await listening.finish(signal);
     if (signal.aborted) return;
-    if (heard) showFinal(heard, listening.take, performance.now() - since);
+    if (heard) showFinal(heard, performance.now() - since);
     else await search(query, signal);
   } catch (error) {
     if (!signal.aborted) refuse(error);
@@ -111,19 +110,17 @@ async function ask(query, listening = null) {
 }
 
 /** What was found so far, or at last, while someone speaks. @param {import("./live.js").Heard} heard */
-function showLive(heard, query) {
+function showLive(heard) {
   for (const [panel, results] of Object.entries(heard.searches)) {
-    showAnswer(panel, { results, collection: { name: panel } }, toRequest(query));
+    showAnswer(panel, { results, collection: { name: panel } }, vectorRequest(heard.vector));
   }
   if (heard.keywords) showAnswer("keywords", { ...heard.keywords, collection: { name: "keywords" } }, null);
 }
 
-/** @param {import("./live.js").Heard} heard @param {import("./take.js").Take} take @param {number} ms since its end */
-function showFinal(heard, take, ms) {
+/** @param {import("./live.js").Heard} heard @param {number} ms since its end */
+function showFinal(heard, ms) {
   showBusy(false);
-  // What is asked about it later is asked with what the service listened to.
-  const { start, end } = heard.speech;
-  showLive(heard, fromSpeech(take.toBlob(start - AROUND_SPEECH_S, end + AROUND_SPEECH_S)));
+  showLive(heard);
   if (heard.keywords?.slots?.length) showHeard(heard.keywords.slots, heard.seconds, askedView.player, searchText);
   // Most of the work was done while there was still something to record.
   showTimings({}, ms);

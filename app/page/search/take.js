@@ -22,12 +22,9 @@ export class Take {
     this.#samples += piece.length;
   }
 
-  /** A wav file of the whole, or of the pieces from one time to another. @param {number} start in seconds */
-  toBlob(start = 0, end = Infinity) {
-    const piece = (this.pieces[0]?.length ?? 0) / this.rate;
-    const pieces = this.pieces.filter((_, place) => (place + 1) * piece > start && place * piece < end);
-    const samples = pieces.reduce((sum, one) => sum + one.length, 0);
-    return new Blob([header(this.rate, samples), ...pieces], { type: "audio/wav" });
+  /** A wav file. */
+  toBlob() {
+    return new Blob([header(this.rate, this.#samples), ...this.pieces], { type: "audio/wav" });
   }
 }
 

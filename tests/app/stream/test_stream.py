@@ -33,6 +33,24 @@ def test_a_word_is_found_while_it_is_spoken(client: TestClient) -> None:
     assert final["timings_ms"].keys() == {"decode", "queue", "encode", "search", "total"}
 
 
+def test_answers_have_their_vector_where_it_is_asked_for(client: TestClient, encoder: FakeEncoder) -> None:
+    one = said(client, start(include=["vector"]), pcm("cat"), END)
+    without = said(client, start(), pcm("cat"), END)
+
+    vector = one.heard[-1]["vector"]
+    assert vector == pytest.approx(encoder.vector("cat").tolist(), abs=1e-6)
+    again = client.post("/search/images", json={"vector": vector, "top_k": 10}).json()["results"]
+    assert again == one.heard[-1]["searches"]["images"]
+    assert all("vector" not in answer for answer in without.heard)
+
+
+@pytest.mark.parametrize("include", [["uri"], "vector", ["vector"] * 3000, [1], None])
+def test_nothing_else_is_included(client: TestClient, include: object) -> None:
+    one = said(client, start(include=include), pcm("cat"), END)
+
+    assert (one.heard[-1]["status"] in (400, 422), one.code) == (True, 1007)
+
+
 def test_audio_alone_asks_for_what_is_usual(client: TestClient) -> None:
     one = said(client, pcm("dog"), END)
 
