@@ -109,7 +109,7 @@ def test_a_picture_is_explained_with_the_vector_that_found_it(address: str, visi
     with page.expect_request("**/explain/**") as asked:
         page.get_by_role("button", name="Why this?").click()
 
-    sent = asked.value.post_data_json
+    sent = json.loads(asked.value.post_data or "")
     assert (list(sent), len(sent["vector"])) == (["vector"], FakeEncoder().dim)
 
 

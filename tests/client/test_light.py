@@ -66,6 +66,14 @@ def test_it_asks_a_service_and_neither_has_nor_imports_what_that_needs(light: Pa
     assert not any((light / name).exists() for name in ("torch", "numpy", "fastapi", "faiss", "typer"))
 
 
+def test_every_file_of_the_pages_is_in_the_wheel(light: Path) -> None:
+    files = [path for folder in ("page", "reference") for path in (ROOT / "app" / folder).rglob("*") if path.is_file()]
+
+    assert {path.suffix for path in files} == {".html", ".css", ".js", ".svg", ".mp3", ".txt"}
+    for path in files:
+        assert (light / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+
+
 def test_the_service_says_in_one_sentence_what_it_is_missing(light: Path) -> None:
     done = run(light, "from app.console import main; main()", "serve")
 

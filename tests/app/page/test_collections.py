@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,6 +76,12 @@ def test_every_collection_is_listed_with_what_it_is(visit: Visit) -> None:
     expect(card).to_contain_text("100%")
     for term, value in (("Kind", "images"), ("Items", "5"), ("Version", "1")):
         expect(card.locator("div", has_text=term).last).to_contain_text(value)
+
+
+def test_its_size_on_disk_is_told(visit: Visit) -> None:
+    page = visit("collections/captions")
+
+    expect(page.locator("#view-collections dl")).to_contain_text(re.compile(r"Size\s*\d+ kB"))
 
 
 def test_a_collection_is_made_filled_by_choice_and_by_dropping_and_deleted(visit: Visit) -> None:

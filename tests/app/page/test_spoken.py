@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, Route, expect
 
 from models.audio import decode
 from scripts.spoken_examples import FOLDER, PROMPTS
@@ -41,13 +42,17 @@ def test_a_recording_is_played_and_asked_with_like_a_file(visit: Visit) -> None:
 
 def test_the_one_that_was_clicked_last_is_asked(visit: Visit) -> None:
     page = visit()
-    page.route("**/golf.mp3", lambda route: (page.wait_for_timeout(300), route.continue_())[1])
+    held: list[Route] = []
+    page.route("**/golf.mp3", lambda route: held.append(route))
 
-    for word in ("golf", "tango"):
-        chip(page, word).click()
+    with page.expect_request("**/golf.mp3"):
+        chip(page, "golf").click()
+    chip(page, "tango").click()
 
     expect(page.locator("#status")).to_contain_text("Nearest: ")
-    page.wait_for_timeout(500)
+    with suppress(Error):  # it was given up
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
     expect(page.get_by_role("button", name=re.compile("(Play|Pause): tango"))).to_be_visible()
 
 

@@ -100,6 +100,12 @@ def test_the_model_tells_what_its_makers_wrote(visit: Visit) -> None:
     expect(page.locator(".card-text code").first).to_have_text("python -m training evaluate")
 
 
+def test_the_model_tells_in_which_numbers_it_computes(visit: Visit) -> None:
+    page = visit("model")
+
+    expect(page.locator("#view-model dl")).to_contain_text(re.compile(r"Numbers it computes in\s*fp32"))
+
+
 def test_a_card_never_becomes_markup(visit: Visit) -> None:
     page = visit()
     card = "# <b>x</b>\n\n[a](javascript:alert`1`) [b](https://example.org) `<i>` \\*no\\*\n\n- one\n  more\n- **two**"
