@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.server import STOP_MARGIN_S
+from app.server import STOP_MARGIN_S, longest_answer_s
 from app.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
