@@ -85,6 +85,22 @@ def encode(
 
 
 @benchmarks.command()
+def steps(
+    models: Annotated[list[str] | None, typer.Option("--model", help="As for encode.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=60, help="Of an utterance.")] = 3.0,
+    bf16: Annotated[bool, typer.Option(help="Products in bfloat16 instead of float32.")] = False,
+    rounds: Rounds = 7,
+    seed: Seed = 7122,
+    as_json: AsJson = None,
+) -> None:
+    """What makes speech to vectors quick on a CPU: each step switched off alone, beside all of them on."""
+    from bench.steps import steps
+
+    chosen = _known(models or ["base-parallel", "base-cascaded"])
+    tell(steps(chosen, seconds, "bf16" if bf16 else "fp32", rounds, seed), as_json)
+
+
+@benchmarks.command()
 def precision(
     recordings: Annotated[Path, typer.Argument(help="A folder of recordings: each is a query.")],
     model: Annotated[str, typer.Option(help="As for encode.")] = "nano",
