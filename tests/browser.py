@@ -58,12 +58,12 @@ def find_chromium() -> str:
 
 
 @contextmanager
-def running_service(data: Path) -> Iterator[str]:
-    """The service as a user starts it, on a free port with the shipped model; yields its address once it is ready."""
+def running_service(data: Path, model: str = "nano") -> Iterator[str]:
+    """The service as a user starts it, on a free port; yields its address once it is ready."""
     port = _free_port()
     log = data.with_suffix(".log")
     program = "from app.cli import main; main()"  # as the script `speechclip` does
-    command = [sys.executable, "-c", program, "serve", "--port", str(port), "--data", str(data)]
+    command = [sys.executable, "-c", program, "serve", "--port", str(port), "--data", str(data), "--model", model]
     with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as process:
         try:
             _wait_until_ready(process, port, log)
