@@ -22,11 +22,13 @@ from bench.reference import Reference
 from bench.report import Report
 from models.branches.heads import Head
 from models.clip import unit
-from models.config import Precision
+from models.config import AudioConfig, Precision
 from models.encoder import SpeechClipEncoder, Vectors
 from models.folder import ModelFolder
 from models.listeners import OneByOne
+from models.packed.front import _FRAMES, PackedFront
 from models.packed.hubert import PackedAudioEncoder
+from models.packed.linear import windows
 from models.precision import KINDS
 
 
@@ -86,6 +88,9 @@ def switches(encoder: SpeechClipEncoder) -> Iterator[Step]:
     yield Step("weights as oneDNN wants them", listen, "_encoder", loose)
     layers: Any = hubert.feature_extractor.conv_layers
     yield Step("convolutions as products, in parts", packed, "_front", lambda wave: _convolved(layers, wave))
+    if network.config.audio.conv_norm == "group":
+        first = _FirstApart(packed._front, layers[0], network.config.audio)
+        yield Step("first convolution and normalisation as one product", packed, "_front", first)
     places: Any = hubert.encoder.pos_conv_embed
     yield Step("places as products, normalised once", packed, "_places", lambda x: places(x[None])[0])
     yield Step("layers added up as they come", listen, "_encoder", _Stacked(packed))
@@ -105,6 +110,30 @@ def _convolved(layers: Sequence[nn.Module], wave: Tensor) -> Tensor:
     for layer in layers:
         x = layer(x)
     return x[0].T.contiguous()
+
+
+class _FirstApart:
+    """The packed front behind a first convolution and a group normalisation that are PyTorch's."""
+
+    def __init__(self, front: PackedFront, first: nn.Module, config: AudioConfig) -> None:
+        self._first, self._layers = first, front._layers[1:]
+        self._steps = list(zip(config.conv_kernel[1:], config.conv_stride[1:], strict=True))
+        self._reach, self._stride = 1, 1
+        for kernel, stride in reversed(self._steps):
+            self._reach, self._stride = (self._reach - 1) * stride + kernel, self._stride * stride
+
+    def __call__(self, wave: Tensor) -> Tensor:
+        x = self._first(wave[None, None])[0].T.contiguous()
+        count = (len(x) - self._reach) // self._stride + 1
+        starts = range(0, count, _FRAMES)
+        return torch.cat([self._rest(x, start, min(start + _FRAMES, count)) for start in starts])
+
+    def _rest(self, x: Tensor, start: int, end: int) -> Tensor:
+        """Frames from `start` to before `end`."""
+        x = x[start * self._stride : (end - 1) * self._stride + self._reach]
+        for layer, (kernel, stride) in zip(self._layers, self._steps, strict=True):
+            x = layer(windows(x.to(layer.kind), kernel, stride))
+        return x
 
 
 def _attending(head: Head) -> Callable[[Tensor, Tensor, int], Tensor]:
