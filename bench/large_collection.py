@@ -127,9 +127,10 @@ def measure(root: Path, count: int, dim: int) -> dict[str, Any]:
 
 def exactly(index: VectorIndex, query: NDArray[np.float32]) -> Ids:
     """What comparing every vector finds."""
-    if isinstance(index, LayeredIndex):
-        return index.base.matrix.search(query, K)[1]
-    return index.search(query[np.newaxis], K)[1][0]
+    if not isinstance(index, LayeredIndex):
+        return index.search(query[np.newaxis], K)[1].ravel()
+    found: Ids = index.base.matrix.search(query, K)[1]
+    return found
 
 
 def cpu_ms(index: VectorIndex, queries: NDArray[np.float32]) -> tuple[float, list[Ids]]:

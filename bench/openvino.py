@@ -5,6 +5,7 @@ The whole network of a parallel model is compiled, once for one length of audio 
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -73,8 +74,7 @@ def measured(folder: ModelFolder, ours: Sequence[SpeechClipEncoder], wave: NDArr
 @torch.inference_mode()
 def compiled(network: SpeechClip, wave: NDArray[np.float32]) -> dict[str, Encode]:
     """By the precision of its products."""
-    import openvino
-
+    openvino: Any = importlib.import_module("openvino")  # of which mypy need not know
     given = wave[None]
     converted = openvino.convert_model(_Speech(network), example_input=torch.from_numpy(given))
     made: dict[str, Encode] = {}
@@ -83,16 +83,15 @@ def compiled(network: SpeechClip, wave: NDArray[np.float32]) -> dict[str, Encode
         for precision, name in PRECISIONS.items():
             told = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": name, "PERFORMANCE_HINT": "LATENCY"}
             request: Any = openvino.compile_model(converted, "CPU", told).create_infer_request()
-            run = lambda request=request: request.infer([given])[0]  # noqa: E731
-            made[f"OpenVINO, {lengths}, {precision}"] = run  # type: ignore[assignment]
+            made[f"OpenVINO, {lengths}, {precision}"] = _encoding(request, given, less=0)
             if shape[1] == -1:
-                made[f"OpenVINO, {NEW}, {precision}"] = _shortening(request, given)
+                made[f"OpenVINO, {NEW}, {precision}"] = _encoding(request, given, LESS)
     return made
 
 
-def _shortening(request: Any, given: NDArray[np.float32]) -> Encode:
-    """A little less of the sound with every call: what is arranged for a length is arranged anew."""
-    ends = itertools.count(given.shape[1], -LESS)
+def _encoding(request: Any, given: NDArray[np.float32], less: int) -> Encode:
+    """less: samples that every call is given less of: what is arranged for a length is arranged anew."""
+    ends = itertools.count(given.shape[1], -less)
 
     def run() -> NDArray[np.float32]:
         found: NDArray[np.float32] = request.infer([given[:, : next(ends)]])[0]

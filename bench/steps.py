@@ -59,7 +59,10 @@ def steps(models: Sequence[str], seconds: float, precision: Precision, rounds: i
 def measured(folder: ModelFolder, seconds: float, precision: Precision, rounds: int, seed: int) -> list[dict[str, Any]]:
     """ratio: how many times as long it takes without the step."""
     encoder, waves = full_size.encoder(folder, precision), noise(seconds, 1, seed)
-    whole = lambda: encoder.embed_speech(waves).vectors  # noqa: E731
+
+    def whole() -> Vectors:
+        return encoder.embed_speech(waves).vectors
+
     switched = list(switches(encoder))
     without = [_without(step, whole) for step in switched]
     rivals = [Contender(f"without: {step.name}", run) for step, run in zip(switched, without, strict=True)]
