@@ -251,7 +251,8 @@ class Span(_Answer):
 class Interim(_Answer):
     """What was found in the first `seconds` of a stream.
 
-    searches: results by collection; stable: whether every search has the first result that it had before.
+    searches: results by collection; stable: whether every search has the first result that it had before; vector: what
+    was searched with, for those who ask for it.
     """
 
     sequence: int
@@ -259,6 +260,7 @@ class Interim(_Answer):
     searches: Mapping[str, tuple[Result, ...]]
     keywords: LiveKeywords | None = None
     stable: bool
+    vector: tuple[float, ...] | None = None
 
 
 class Final(Interim):
