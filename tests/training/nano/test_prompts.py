@@ -10,6 +10,7 @@ import pytest
 
 from tests.audio_files import encode
 from tests.training.fake_voices import tone
+from training.nano.batches import MAX_SECONDS
 from training.nano.prompts import prompts
 
 TRANSCRIPT = """\
@@ -31,7 +32,14 @@ nothing: ...
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     transcript, sounds = tmp_path / "prompts.txt.gz", tmp_path / "sounds"
     transcript.write_bytes(gzip.compress(TRANSCRIPT.encode()))
-    lengths = {"goodbye": 0.5, "digits/7": 0.4, "vm-press": 1.0, "beep": 0.2, "endless": 3.0, "nothing": 0.5}
+    lengths = {
+        "goodbye": 0.5,
+        "digits/7": 0.4,
+        "vm-press": 1.0,
+        "beep": 0.2,
+        "endless": MAX_SECONDS + 0.5,
+        "nothing": 0.5,
+    }
     waves = {name: tone(name, seconds) for name, seconds in lengths.items()}
     waves |= {"silent": np.zeros(8_000, np.float32), "faint": tone("faint", 0.5, loudness=8e-5)}
     for name, wave in waves.items():
