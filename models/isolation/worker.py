@@ -77,9 +77,9 @@ def _warm_up() -> None:
     sound = BytesIO()
     with wave.open(sound, "wb") as file:
         file.setnchannels(1)
-        file.setsampwidth(2)
+        file.setsampwidth(1)  # FFmpeg is not asked for samples of two bytes
         file.setframerate(SAMPLE_RATE // 2)
-        file.writeframes(bytes([0, 64]) * round(MIN_SECONDS * SAMPLE_RATE))
+        file.writeframes(bytes([0, 255]) * round(MIN_SECONDS * SAMPLE_RATE))
     decode(sound.getvalue())
     for format in FORMATS:
         drawing, image = BytesIO(), Image.new("RGB", (2, 2))
