@@ -8,7 +8,7 @@ pictures, and texts, of their own: a scene with a dog in it is no wrong answer t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +22,8 @@ from training.nano.clip_stage import to_pixels
 
 Drawings = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Pixels (N, H, W, 3), and which emoji each of them shows (N,)."""
+
+Tower = Callable[[Tensor], Tensor]
 
 
 class PairLoss:
@@ -67,6 +69,17 @@ def drawing_pairs(
     """Phrases and the drawings of these vendors."""
     vectors = torch.cat([embed_drawings(clip, pixels) for pixels, _ in vendors])
     return PairLoss(vectors, np.concatenate([positions for _, positions in vendors]), phrases, members)
+
+
+def towers(clip: nn.Module) -> tuple[Tower, Tower]:
+    """That of images and that of texts."""
+    return clip.encode_image, clip.encode_text  # type: ignore[return-value]
+
+
+@torch.no_grad()
+def embed_in_parts(tower: Tower, inputs: Tensor) -> Tensor:
+    """Images (N, 3, H, H) or tokens (N, T) -> (N, E) unit vectors."""
+    return unit(torch.cat([tower(part) for part in torch.split(inputs, 256)]))
 
 
 @torch.no_grad()

@@ -6,7 +6,7 @@ Single drawings and the texts that name them keep their places in the space, so 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from training.losses import contrastive
 from training.nano.clip_stage import to_pixels
 from training.nano.drawings import SIZE
 from training.nano.optimiser import Optimiser, autocast
+from training.nano.pairs import Tower, embed_in_parts, towers
 from training.nano.recipe import Recipe
 from training.nano.steps import Losses, StageRun
 from training.scenes.captions import captions
@@ -38,8 +39,6 @@ STAYING = 10.0
 
 SCALE = 30.0
 """What similarities are multiplied by."""
-
-Tower = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def train_scenes(
     def losses(number: int) -> Losses:
         rng = np.random.default_rng((recipe.seed, number))
         with autocast():
-            moved = [one.loss(tower, rng) for tower, one in zip(_towers(clip), staying, strict=True)]
+            moved = [one.loss(tower, rng) for tower, one in zip(towers(clip), staying, strict=True)]
             return {"pairs": _loss(clip, tokens, scenes, recipe.scenes.batch, rng), "staying": torch.stack(moved).sum()}
 
     StageRun(work / "scenes.pt", clip, optimiser).train(losses, SAVE_EVERY)
@@ -107,17 +106,8 @@ def train_scenes(
 
 
 def _staying(clip: nn.Module, pixels: Tensor, tokens: Tensor) -> tuple[Staying, Staying]:
-    images, texts = _towers(clip)
-    return Staying(pixels, _embed(images, pixels)), Staying(tokens, _embed(texts, tokens))
-
-
-def _towers(clip: nn.Module) -> tuple[Tower, Tower]:
-    return clip.encode_image, clip.encode_text  # type: ignore[return-value]
-
-
-@torch.no_grad()
-def _embed(tower: Tower, inputs: Tensor) -> Tensor:
-    return unit(torch.cat([tower(part) for part in torch.split(inputs, 256)]))
+    images, texts = towers(clip)
+    return Staying(pixels, embed_in_parts(images, pixels)), Staying(tokens, embed_in_parts(texts, tokens))
 
 
 def _loss(clip: nn.Module, tokens: Tokenizer, scenes: Scenes, size: int, rng: np.random.Generator) -> Tensor:

@@ -9,17 +9,16 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from models.audio import SAMPLE_RATE, decode
-from models.clip import Tokenizer, unit
-from training.datasets.webdataset import WebDataset
+from models.clip import Tokenizer
+from training.datasets import open_dataset
 from training.nano.batches import MAX_SECONDS, Source
 from training.nano.drawings import SIZE
-from training.nano.pairs import PairLoss, embed_drawings
+from training.nano.pairs import PairLoss, embed_drawings, embed_in_parts, towers
 from training.nano.speech import Utterance
 from training.scenes.splits import TRAIN
 
@@ -38,7 +37,7 @@ class SpokenScenes:
         own = {text: (number,) for number, text in enumerate(texts)}
         return (
             PairLoss(embed_drawings(clip, self.pixels), np.arange(len(self.pixels)), phrases, self.members),
-            PairLoss(_read(clip, tokens, texts), np.arange(len(texts)), phrases, own),
+            PairLoss(embed_in_parts(towers(clip)[1], tokens(texts)), np.arange(len(texts)), phrases, own),
         )
 
 
@@ -46,7 +45,7 @@ def spoken_scenes(folder: Path) -> SpokenScenes:
     """The scenes for training in a corpus, without captions that would be cut. Raises `DatasetError`."""
     places, pictures = dict[int, int](), list[NDArray[np.uint8]]()
     members, waves, rows, start = defaultdict[str, list[int]](list), list[NDArray[np.int16]](), list[Utterance](), 0
-    for pair in WebDataset(folder).read(TRAIN.name).pairs:
+    for pair in open_dataset("webdataset", folder, TRAIN.name).pairs:
         wave = decode(pair.audio.read()).samples
         if len(wave) > MAX_SECONDS * SAMPLE_RATE:
             continue
@@ -64,10 +63,3 @@ def spoken_scenes(folder: Path) -> SpokenScenes:
 def _picture(data: bytes) -> NDArray[np.uint8]:
     with Image.open(BytesIO(data)) as image:
         return np.asarray(image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC))
-
-
-@torch.no_grad()
-def _read(clip: nn.Module, tokens: Tokenizer, texts: Sequence[str]) -> Tensor:
-    """(N, E) unit vectors."""
-    parts = [clip.encode_text(tokens(texts[i : i + 256])) for i in range(0, len(texts), 256)]  # type: ignore[operator]
-    return unit(torch.cat(parts))

@@ -50,36 +50,31 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
     return model
 
 
+@torch.no_grad()
 def _take_head(model: SpeechClip, source: SpeechClip, recipe: Recipe) -> None:
     """The branch begins as the parallel branch of the start."""
     if "parallel" not in source.config.branches:
         raise RecipeError(f"head=start needs a start with a parallel branch, and {recipe.start} has none")
     theirs = _head(source)
-    for name, part in _head(model).items():
-        try:
-            part.load_state_dict(theirs[name].state_dict())
-        except RuntimeError:
-            raise RecipeError(f"head=start needs a branch of the same sizes as that of {recipe.start}") from None
+    for name, tensor in _head(model).items():
+        if name not in theirs or theirs[name].shape != tensor.shape:
+            raise RecipeError(f"head=start needs a branch of the same sizes as that of {recipe.start}")
+        tensor.copy_(theirs[name])
 
 
-class _Token(nn.Module):
-    """A parameter, as a module."""
-
-    def __init__(self, token: nn.Parameter) -> None:
-        super().__init__()
-        self.token = token
-
-
-def _head(model: SpeechClip) -> dict[str, nn.Module]:
-    """The weights of HuBERT's layers, what attends to them, and what makes one vector of it."""
-    layers = _Token(model.audio_encoder.layer_weights)
+def _head(model: SpeechClip) -> dict[str, Tensor]:
+    """By what they are for, in any branch: the weights of HuBERT's layers, and all that makes one vector of it."""
+    found: dict[str, Tensor] = {"layers": model.audio_encoder.layer_weights}
     if model.config.cascaded is None:
-        own = model.parallel_branch
-        return {"layers": layers, "token": _Token(own.cls), "attention": own.self_att, "projection": own.linear_proj}
-    branch = model.cascaded_branch
-    found: dict[str, nn.Module] = {"layers": layers, "attention": branch.self_att}
-    if branch.parallel_cls is not None and branch.parallel_proj is not None:
-        found |= {"token": _Token(branch.parallel_cls), "projection": branch.parallel_proj}
+        branch: nn.Module = model.parallel_branch
+        names = {"cls": "token", "self_att": "attention", "linear_proj": "projection"}
+    else:
+        branch = model.cascaded_branch
+        names = {"parallel_cls": "token", "self_att": "attention", "parallel_proj": "projection"}
+    for name, tensor in branch.state_dict().items():
+        part, dot, rest = name.partition(".")
+        if part in names:
+            found[names[part] + dot + rest] = tensor
     return found
 
 

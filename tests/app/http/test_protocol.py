@@ -130,25 +130,22 @@ def test_an_answer_that_is_taken_slowly_arrives(connection: socket.socket) -> No
 
 def test_a_request_on_its_way_while_the_server_stops_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LINGER_S", 30.0)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(answer, http=Protocol, lifespan="off", log_config=None))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        address = listening.getsockname()
-        with socket.create_connection(address, timeout=10) as connection:
-            connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
-            server.should_exit = True
-            while not is_refused(address):
-                time.sleep(0.01)
-            connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
-        thread.join(10)
-        assert not thread.is_alive()
+    with stopping_server() as connection:
+        while not is_refused(connection.getpeername()):
+            time.sleep(0.01)
+        connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
 
 
 def test_an_idle_connection_does_not_hold_a_stop_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LINGER_S", 0.1)
+    with stopping_server() as connection:
+        assert read_all(connection) == b""
+
+
+@contextlib.contextmanager
+def stopping_server() -> Iterator[socket.socket]:
+    """A connection that was answered once, to a server that was told to stop, and has stopped afterwards."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(answer, http=Protocol, lifespan="off", log_config=None))
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -157,6 +154,6 @@ def test_an_idle_connection_does_not_hold_a_stop_up(monkeypatch: pytest.MonkeyPa
             connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
             server.should_exit = True
-            read_all(connection)  # whatever is left of the answer, until it is closed
+            yield connection
         thread.join(10)
         assert not thread.is_alive()
