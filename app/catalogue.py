@@ -23,6 +23,25 @@ PATIENCE_S = 1.0
 OPENERS = 2
 
 
+class Busy:
+    """A name that somebody opens, makes or deletes; others wait for its end, but only in its first second.
+
+    So nobody is turned away where opening is quick, and a slow one does not hold the threads of searches, which are
+    few.
+    """
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._until = time.monotonic() + PATIENCE_S
+
+    def end(self) -> None:
+        self._over.set()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Until its end, for the time given or what is left of the first second."""
+        self._over.wait(max(0.0, self._until - time.monotonic() if seconds is None else seconds))
+
+
 class Catalogue:
     """Opens every collection of a store once, in the background: deriving an index anew can take minutes.
 
@@ -33,7 +52,7 @@ class Catalogue:
         self._store = store
         self._open: dict[str, Collection] = {}
         self._failed: dict[str, CollectionError] = {}
-        self._busy = dict[str, threading.Event]()
+        self._busy = dict[str, Busy]()
         self._changing = threading.Lock()
         """Held for a moment only: the event loop waits for it too."""
         self._openers = threading.Semaphore(OPENERS)
@@ -42,7 +61,7 @@ class Catalogue:
         until = time.monotonic() + patience_s
         for opened in [self._begin(name) for name in store.names()]:
             if opened is not None:
-                opened.wait(max(0.0, until - time.monotonic()))
+                opened.wait(until - time.monotonic())
 
     @property
     def shared(self) -> bool:
@@ -63,9 +82,9 @@ class Catalogue:
             # Made after the start, by the command line.
             if name not in self._store.names():
                 raise CollectionNotFound(f"there is no collection {name[:80]!r}")
-            # Whoever comes second has its answer at once: the threads of searches are few.
-            if (opened := self._begin(name)) is not None:
-                opened.wait(PATIENCE_S)
+            self._begin(name)
+        if (busy := self._busy.get(name)) is not None:
+            busy.wait()
         with self._changing:
             if name in self._open:
                 return self._open[name]
@@ -172,7 +191,7 @@ class Catalogue:
             known = self._busy.keys() | self._open.keys() | self._failed.keys()
         for opened in [self._begin(name) for name in there if name not in known]:
             if opened is not None:
-                opened.wait(PATIENCE_S)
+                opened.wait()
 
     def _drop_if_gone(self, name: str) -> None:
         """Forget a collection that somebody else has deleted; searches of it find that out by themselves."""
@@ -186,12 +205,12 @@ class Catalogue:
         """Whether another try is pointless: a lock is let go of some day, and a server comes back."""
         return name in self._failed and not isinstance(self._failed[name], CollectionLocked | ServerUnreachable)
 
-    def _begin(self, name: str) -> threading.Event | None:
-        """Open a collection in the background; the event is set when that has come to an end. None if it is busy."""
+    def _begin(self, name: str) -> Busy | None:
+        """Open a collection in the background. None if it is busy or open already."""
         with self._changing:
             if name in self._busy or name in self._open:
                 return None
-            opened = self._busy[name] = threading.Event()
+            opened = self._busy[name] = Busy()
         # A daemon: the process may end before, as it may at any time.
         threading.Thread(target=self._try_to_open, args=(name,), name=f"open {name}", daemon=True).start()
         return opened
@@ -213,7 +232,7 @@ class Catalogue:
         with self._changing:
             if name in self._busy:
                 raise CollectionBusy(name)
-            self._busy[name] = threading.Event()
+            self._busy[name] = Busy()
         try:
             yield
         finally:
@@ -221,7 +240,7 @@ class Catalogue:
 
     def _free(self, name: str) -> None:
         with self._changing:
-            self._busy.pop(name).set()
+            self._busy.pop(name).end()
 
     def _take(self, name: str, collection: Collection) -> Collection:
         with self._changing:

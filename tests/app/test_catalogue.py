@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from app.catalogue import Catalogue
+from app.catalogue import PATIENCE_S, Catalogue
 from app.errors import CollectionBusy
 from app.main import create_app
 from app.settings import Settings
@@ -166,6 +167,29 @@ def test_the_others_serve_while_one_is_opened(settings: Settings) -> None:
     assert catalogue.get("odd").name == "odd"
     catalogue.close()
     Store(settings.data / "collections").open("odd").close()
+
+
+def test_nobody_is_turned_away_where_opening_is_quick(settings: Settings, encoder: FakeEncoder) -> None:
+    store = SlowStore(settings.data / "collections", "later")
+    catalogue = Catalogue(store)
+    store.create("later", "images", encoder.dim, encoder.fingerprint).close()
+    with ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(catalogue.get, "later") for _ in range(4)]
+        time.sleep(0.05)
+        store.go_on.set()
+        assert len({id(one.result()) for one in found}) == 1
+    catalogue.close()
+
+
+def test_a_slow_opening_holds_others_for_its_first_second_only(settings: Settings) -> None:
+    store = SlowStore(settings.data / "collections", "odd")
+    catalogue = Catalogue(store, patience_s=PATIENCE_S)
+    began = time.monotonic()
+    with pytest.raises(CollectionBusy):
+        catalogue.get("odd")
+    assert time.monotonic() - began < PATIENCE_S / 2
+    store.go_on.set()
+    catalogue.close()
 
 
 def test_one_that_is_opened_too_late_is_closed_again(settings: Settings) -> None:

@@ -76,7 +76,7 @@ def running(load: Load, *programs: Callable[[], None]) -> Iterator[None]:
             future.result()
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = 120.0) -> None:
     until = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < until
