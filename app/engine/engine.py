@@ -19,6 +19,7 @@ from app.engine.jobs import Encoded, Job, Payload, Task
 from app.engine.waiting import Bounds, Waiting
 from app.errors import EncodingFailed, Overloaded, ServiceError
 from app.metrics import Metrics
+from app.priority import step_back
 from models.errors import DeviceLost, DeviceOutOfMemory
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Engine:
         self._waiting.empty(lambda job: job.answer.cancel())
 
     def _run(self) -> None:
+        step_back()
         try:
             while self._works() and (batch := self._waiting.take()):
                 started = [job for job in batch if job.answer.set_running_or_notify_cancel()]

@@ -51,7 +51,7 @@ def _channels(frame: AudioFrame) -> NDArray[Any]:
     `AudioFrame.to_ndarray` would read one plane too many where there are eight (PyAV 18.1), and end the process.
     """
     count, dtype = frame.layout.nb_channels, DTYPES[frame.format.packed.name]
-    if frame.format.is_planar:
+    if frame.format.is_planar and count > 1:
         return np.stack([np.frombuffer(memoryview(plane), dtype, frame.samples) for plane in frame.planes[:count]])
     samples: NDArray[Any] = np.frombuffer(memoryview(frame.planes[0]), dtype, frame.samples * count)
     return samples.reshape(-1, count).T
