@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models import compat
-from models.config import ClipConfig, VisionConfig
+from models.config import ClipConfig, TextConfig, VisionConfig
 
 compat.prepare()
 
@@ -63,6 +63,11 @@ class Tokenizer:
         self._bpe = _byte_pair_encoding(vocab_size)
         self._encoding = Lock()
         self.sot, self.eot = vocab_size - 2, vocab_size - 1
+
+    @classmethod
+    def of(cls, text: TextConfig) -> Self:
+        """That of a model's text tower."""
+        return cls(text.vocab_size, text.context_length)
 
     def encode(self, text: str) -> list[int]:
         """Ids without start, end and padding."""

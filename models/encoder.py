@@ -119,7 +119,7 @@ class SpeechClipEncoder:
         self.lanes = LANES_OF_A_GPU if self.batched else lanes()
         self.network: SpeechClip = folder.load().to(self.device).requires_grad_(False)
         self._listen = self._arranged(KINDS[precision])
-        self._tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)
+        self._tokens = Tokenizer.of(config.clip.text)
         self._pixels = ImagePreprocessor(config.clip.vision)
         self._slots = SlotReader(folder.vocabulary, self._tokens)
 

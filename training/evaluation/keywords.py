@@ -102,7 +102,7 @@ class Gold:
     """The sub-words of a caption."""
 
     def __init__(self, text: TextConfig) -> None:
-        self._tokens = Tokenizer(text.vocab_size, text.context_length)
+        self._tokens = Tokenizer.of(text)
         self._places = text.context_length - 2  # beside the start and the end
 
     def clean(self, caption: str) -> set[int]:

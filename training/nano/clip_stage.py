@@ -51,8 +51,7 @@ class _Drawings:
         self.positions = np.concatenate([positions for _, positions in loaded])
         self.phrases: Sequence[Sequence[str]] = [emoji.phrases for emoji in lexicon.emoji]
         self.members = lexicon.members
-        text = recipe.model.clip.text
-        self.tokens = Tokenizer(text.vocab_size, text.context_length)
+        self.tokens = Tokenizer.of(recipe.model.clip.text)
 
 
 def _loss(clip: nn.Module, data: _Drawings, rng: np.random.Generator, size: int) -> Tensor:

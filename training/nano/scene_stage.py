@@ -89,8 +89,7 @@ def train_scenes(
 ) -> nn.Module:
     """Train, or go on from the last checkpoint; returns `clip` (from stage 2), which now knows scenes."""
     torch.manual_seed(recipe.seed)
-    text = recipe.model.clip.text
-    tokens = Tokenizer(text.vocab_size, text.context_length)
+    tokens = Tokenizer.of(recipe.model.clip.text)
     staying = _staying(clip, to_pixels(drawings), tokens(phrases))
     clip.requires_grad_(True)
     optimiser = Optimiser([clip], recipe.scenes)

@@ -36,8 +36,7 @@ def train_text(recipe: Recipe, work: Path, clip: nn.Module, phrases: Sequence[st
     own: list[nn.Parameter] = [clip.positional_embedding, clip.text_projection]  # type: ignore[list-item]
     for parameter in (*own, *(parameter for module in text_tower for parameter in module.parameters())):
         parameter.requires_grad_(True)
-    text = recipe.model.clip.text
-    tokens = Tokenizer(text.vocab_size, text.context_length)(phrases)
+    tokens = Tokenizer.of(recipe.model.clip.text)(phrases)
     optimiser = Optimiser(text_tower, recipe.read, own)
 
     def losses(number: int) -> Losses:

@@ -137,8 +137,7 @@ class Workshop:
 
     @property
     def _tokens(self) -> Tokenizer:
-        text = self.recipe.model.clip.text
-        return Tokenizer(text.vocab_size, text.context_length)
+        return Tokenizer.of(self.recipe.model.clip.text)
 
     def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
         """Recalls of the model card for a network in training."""

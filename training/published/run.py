@@ -80,9 +80,8 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
 def _said(recipe: Recipe, start: ModelFolder, splits: Splits, vocabulary: Sequence[int]) -> Said | None:
     if not recipe.loss.words:
         return None
-    text = start.config.clip.text
     captions = [pair.text for pair in splits.training.pairs]
-    return Said(captions, vocabulary, Tokenizer(text.vocab_size, text.context_length))
+    return Said(captions, vocabulary, Tokenizer.of(start.config.clip.text))
 
 
 def _planned(training: Training, module: InTraining, splits: Splits) -> Planned | None:

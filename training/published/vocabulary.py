@@ -17,8 +17,7 @@ _LEAST = 5  # the padding, the start, the end, and two to choose from
 
 def vocabulary_of(recipe: Recipe, start: ModelFolder, dataset: Dataset) -> Sequence[int]:
     """Ids of CLIP's byte-pair encoding in the order of a model's table. Raises `TrainingError`."""
-    text = start.config.clip.text
-    tokens = Tokenizer(text.vocab_size, text.context_length)
+    tokens = Tokenizer.of(start.config.clip.text)
     if recipe.vocabulary == "captions":
         words, where = count_subwords((pair.text for pair in dataset.pairs), tokens), "the captions have"
     else:

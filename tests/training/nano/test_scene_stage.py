@@ -44,8 +44,7 @@ def a_clip() -> nn.Module:
 
 
 def tokens(texts: list[str]) -> Tensor:
-    text = tiny_recipe().model.clip.text
-    return Tokenizer(text.vocab_size, text.context_length)(texts)
+    return Tokenizer.of(tiny_recipe().model.clip.text)(texts)
 
 
 @torch.no_grad()

@@ -69,7 +69,7 @@ def test_a_caption_belongs_to_its_pictures_and_to_itself_as_it_is_read(scenes: S
     config = tiny_recipe().model
     torch.manual_seed(0)
     clip = build_clip(config.clip, config.embedding_size).eval().requires_grad_(False)
-    tokens = Tokenizer(config.clip.text.vocab_size, config.clip.text.context_length)
+    tokens = Tokenizer.of(config.clip.text)
     pictures, texts = scenes.pairs(clip, tokens, ["dog", "train a dog", "train two cats"])
     assert (pictures.vectors.shape, texts.vectors.shape) == ((2, 8), (2, 8))
 

@@ -33,8 +33,8 @@ def pairs(packages: Path, lexicon: Lexicon, tmp_path: Path) -> PairLoss:
 
 @torch.no_grad()
 def texts(clip: nn.Module, lexicon: Lexicon) -> Tensor:
-    text = tiny_recipe().model.clip.text
-    return unit(clip.encode_text(Tokenizer(text.vocab_size, text.context_length)(lexicon.phrases)))  # type: ignore[operator]
+    tokens = Tokenizer.of(tiny_recipe().model.clip.text)
+    return unit(clip.encode_text(tokens(lexicon.phrases)))  # type: ignore[operator]
 
 
 def loss(clip: nn.Module, lexicon: Lexicon, pairs: PairLoss) -> float:
