@@ -39,6 +39,8 @@ SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+"""As ASGI has them: every answer gets them."""
 
 
 class RequestContext:
@@ -194,8 +196,8 @@ class _Exchange:
         headers["X-Request-ID"] = self.request_id
         if self._is_draining():
             headers["Connection"] = "close"
-        for name, value in SAFE_HEADERS.items():
-            headers.setdefault(name, value)
+        there = {name for name, _ in headers.raw}
+        headers.raw.extend(safe for safe in _SAFE if safe[0] not in there)
 
 
 async def _nothing() -> Message:

@@ -48,7 +48,7 @@ class Said:
 def words_loss(scores: Tensor, counts: Tensor, said: Tensor) -> Tensor:
     """scores: (B, K, V) cosines, of which the slots before `counts` (B,) are real; said: (B, V) from `Said`.
 
-    The mean of two: whether a slot hears any of what was said, and whether any slot hears each of it.
+    The mean of two: whether a slot hears any of what was said, and whether each word is heard by a slot of its own.
     """
     chances = (candidates(scores) / TEMPERATURE).softmax(-1)
     chances = chances.masked_fill(padding_mask(scores.shape[1], counts)[..., None], 0.0)
@@ -58,8 +58,24 @@ def words_loss(scores: Tensor, counts: Tensor, said: Tensor) -> Tensor:
     chances, counts, said = chances[known], counts[known], said[known]
     real = ~padding_mask(chances.shape[1], counts)
     heard = (chances * said[:, None]).sum(-1).clamp(min=_LEAST).log()
-    missed = (1 - chances).clamp(min=_LEAST).prod(1)
-    found = (1 - missed).clamp(min=_LEAST).log()
     a_slot = (heard * real).sum() / real.sum()
-    a_word = ((found * said).sum(1) / said.sum(1)).mean()
+    weights, own = _shared_out(chances, real, said)
+    a_word = ((own.clamp(min=_LEAST).log() * weights).sum(1) / weights.sum(1).clamp(min=_LEAST)).mean()
     return -(a_slot + a_word) / 2
+
+
+def _shared_out(chances: Tensor, real: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, N) what the N words of each utterance count that a slot is found for, and how sure this one is of it.
+
+    The rarest word chooses first, and takes the slot that is the surest of it. Otherwise all slots would hear the word
+    that is the easiest to hear.
+    """
+    weights, rows = said.topk(min(chances.shape[1], said.shape[1]))
+    free, own = real.clone(), []
+    for row in rows.T:
+        sure = chances[torch.arange(len(row)), :, row]
+        best = sure.detach().masked_fill(~free, -1.0).argmax(1, keepdim=True)
+        own.append(sure.gather(1, best))
+        weights[:, len(own) - 1] *= free.any(1)
+        free.scatter_(1, best, False)
+    return weights, torch.cat(own, dim=1)

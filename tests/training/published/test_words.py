@@ -61,6 +61,21 @@ def test_it_is_more_for_a_slot_that_hears_nothing_said_and_for_a_word_that_no_sl
     assert words_loss(scores(DOG, DOG), torch.tensor([2]), said(DOG, MOON)) > right + 1
 
 
+def test_every_word_has_a_slot_of_its_own_in_whatever_order_they_hear() -> None:
+    both, told = torch.tensor([2]), said(DOG, MOON)
+
+    assert words_loss(scores(MOON, DOG), both, told) == pytest.approx(0.0, abs=1e-5)
+    assert words_loss(scores(DOG, DOG), both, told) == words_loss(scores(MOON, MOON), both, told)
+
+
+def test_where_slots_are_few_the_rare_words_have_them() -> None:
+    told = said(DOG, THE)
+    told[0, THE] = 0.1
+
+    assert words_loss(scores(DOG), torch.tensor([1]), told) == pytest.approx(0.0, abs=1e-5)
+    assert words_loss(scores(THE), torch.tensor([1]), told) > 1
+
+
 def test_slots_beyond_an_utterance_s_own_do_not_count() -> None:
     alone = words_loss(scores(DOG), torch.tensor([1]), said(DOG))
 
