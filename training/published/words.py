@@ -71,11 +71,10 @@ def _shared_out(chances: Tensor, real: Tensor, said: Tensor) -> tuple[Tensor, Te
     that is the easiest to hear.
     """
     weights, rows = said.topk(min(chances.shape[1], said.shape[1]))
+    sure = chances.gather(2, rows[:, None].expand(-1, chances.shape[1], -1))
     free, own = real.clone(), []
-    for row in rows.T:
-        sure = chances[torch.arange(len(row)), :, row]
-        best = sure.detach().masked_fill(~free, -1.0).argmax(1, keepdim=True)
-        own.append(sure.gather(1, best))
-        weights[:, len(own) - 1] *= free.any(1)
-        free.scatter_(1, best, False)
-    return weights, torch.cat(own, dim=1)
+    for number in range(weights.shape[1]):
+        own.append(sure[..., number].detach().masked_fill(~free, -1.0).argmax(1, keepdim=True))
+        weights[:, number] *= free.any(1)
+        free.scatter_(1, own[-1], False)
+    return weights, sure.gather(1, torch.cat(own, dim=1)[:, None])[:, 0]
