@@ -16,6 +16,7 @@ from PIL import Image
 
 from models.branches.keywords import KeywordSlot
 from models.config import Branch, Precision
+from tests.patience import WAIT_S
 
 if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings
@@ -96,7 +97,7 @@ class FakeEncoder:
     def _embed(self, kind: str, words: Sequence[str]) -> NDArray[np.float32]:
         self.batches.append((kind, len(words)))
         self.entered.release()
-        if not self.open.wait(timeout=20):
+        if not self.open.wait(WAIT_S):
             raise TimeoutError("a test forgot to let the encoder go on")
         self.seen.extend(words)
         if any(self.broken(word) for word in words):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from index.records import Record
 from index.store import Store
 from tests.browser import find_chromium, open_browser
 from tests.fake_encoder import WORDS, FakeEncoder, drawn
+from tests.patience import wait_until
 
 MakeClient = Callable[..., AbstractContextManager[TestClient]]
 
@@ -125,8 +125,5 @@ def make_client(settings: Settings, encoder: FakeEncoder) -> MakeClient:
     return start
 
 
-def wait_until_ready(client: TestClient, seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while (answer := client.get("/readyz")).status_code != 200:
-        assert time.monotonic() < until, answer.text
-        time.sleep(0.005)
+def wait_until_ready(client: TestClient) -> None:
+    wait_until(lambda: client.get("/readyz").status_code == 200, lambda: client.get("/readyz").text)

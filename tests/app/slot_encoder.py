@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.branches.keywords import KeywordSlot, Subword
 from models.config import Branch
 from tests.fake_encoder import RATE, WORDS, Embeddings, FakeEncoder, heard, tone, wav
+from tests.patience import WAIT_S
 
 if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings
@@ -64,7 +65,7 @@ class SlotEncoder(FakeEncoder):
 
     def slot_words(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
         self.word_batches.append(len(texts))
-        if not self.open.wait(timeout=20):
+        if not self.open.wait(WAIT_S):
             raise TimeoutError("a test forgot to let the encoder go on")
         sums = [sum((self.vector(piece) for piece in text.split()), np.zeros(self.dim, np.float32)) for text in texts]
         return np.stack([_unit(one) for one in sums]) if sums else np.empty((0, self.dim), np.float32)

@@ -13,6 +13,7 @@ from app.bulk.items import Bad
 from app.bulk.tally import Tally
 from app.cli import indexing_bar as module
 from app.cli.indexing_bar import indexing_bar
+from tests.patience import WAIT_S
 
 
 class Screen(io.StringIO):
@@ -43,7 +44,7 @@ def test_counts_and_progress_by_weight(tally: Tally, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "stderr", lambda: Console(file=screen, force_terminal=True, width=200))
 
     with tally, indexing_bar("pets", tally, lambda: 100):
-        assert screen.appeared.wait(20)
+        assert screen.appeared.wait(WAIT_S)
     assert "indexing pets" in screen.getvalue()
 
 
@@ -54,7 +55,7 @@ def test_a_source_whose_size_is_not_known_has_a_bar_too(tally: Tally, monkeypatc
     screen = Screen("1,200 added")
     monkeypatch.setattr(module, "stderr", lambda: Console(file=screen, force_terminal=True, width=200))
     with tally, indexing_bar("pets", tally, size):
-        assert screen.appeared.wait(20)
+        assert screen.appeared.wait(WAIT_S)
 
 
 def test_nobody_watches_a_file(tally: Tally, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.query.requests import MAX_TOP_K
 from tests.app.conftest import MakeClient
 from tests.fake_encoder import FakeEncoder, spoken
+from tests.patience import WAIT_S
 
 
 def samples(client: TestClient) -> dict[str, float]:
@@ -82,7 +83,7 @@ def test_what_it_holds_is_told(make_client: MakeClient, encoder: FakeEncoder) ->
     with make_client(queue_size=7) as client, ThreadPoolExecutor() as callers:
         encoder.open.clear()
         asked = callers.submit(client.post, "/search/images", json={"text": "dog"})
-        encoder.entered.acquire(timeout=10)
+        encoder.entered.acquire(timeout=WAIT_S)
         during = samples(client)
         encoder.open.set()
         assert asked.result().status_code == 200

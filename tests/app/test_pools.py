@@ -10,8 +10,7 @@ import pytest
 
 from app.errors import Overloaded
 from app.pools import Admission, BoundedPool
-
-WAIT_S = 10
+from tests.patience import WAIT_S
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -22,8 +21,8 @@ from models.errors import ModelFolderError
 from tests.app.conftest import wait_until_ready
 from tests.app.problems import assert_problem
 from tests.fake_encoder import FakeEncoder, spoken
+from tests.patience import WAIT_S, wait_until
 
-WAIT_S = 10
 Progress = Callable[[str, int, int], None]
 
 
@@ -149,10 +148,8 @@ def test_a_start_that_fails_is_logged_and_told(
 ) -> None:
     loading.error = error
     with TestClient(create_app(Settings(data=tmp_path))) as client:
-        until = time.monotonic() + WAIT_S
-        while "could not start" not in (answer := client.get("/readyz")).json()["detail"]:
-            assert time.monotonic() < until
-            time.sleep(0.005)
+        wait_until(lambda: "could not start" in client.get("/readyz").json()["detail"])
+        answer = client.get("/readyz")
 
         assert told in assert_problem(answer, 503, "not_ready")["detail"]
         assert "secret" not in answer.text
@@ -164,10 +161,7 @@ def test_a_start_that_fails_is_logged_and_told(
 def test_a_model_that_cannot_hear_never_becomes_ready(settings: Settings, encoder: FakeEncoder) -> None:
     encoder.broken = lambda word: True
     with TestClient(create_app(settings, encoder)) as client:
-        until = time.monotonic() + WAIT_S
-        while client.get("/info").json()["status"] == "starting":
-            assert time.monotonic() < until
-            time.sleep(0.005)
+        wait_until(lambda: client.get("/info").json()["status"] != "starting")
         assert "could not encode" in assert_problem(client.get("/readyz"), 503, "not_ready")["detail"]
 
 

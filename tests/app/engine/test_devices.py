@@ -17,9 +17,9 @@ from app.metrics import Metrics
 from models.audio import decode
 from models.errors import DeviceLost, DeviceOutOfMemory
 from tests.fake_encoder import FakeEncoder, spoken
+from tests.patience import WAIT_S
 
 BOUNDS = Bounds(waiting=8, waiting_seconds=600.0, batch=4, batch_seconds=240.0)
-WAIT_S = 10
 UTTERANCE = "guitar"
 
 

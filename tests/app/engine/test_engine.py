@@ -22,13 +22,13 @@ from models.audio import decode
 from models.config import Branch
 from tests.app.slot_encoder import SlotEncoder, said
 from tests.fake_encoder import FakeEncoder, spoken
+from tests.patience import WAIT_S
 
 if TYPE_CHECKING:
     from models.encoder import SpeechEmbeddings
 
 MOST_IN_BATCH, MOST_WAITING = 4, 8
 BOUNDS = Bounds(waiting=MOST_WAITING, waiting_seconds=600.0, batch=MOST_IN_BATCH, batch_seconds=240.0)
-WAIT_S = 10
 UTTERANCE = "guitar"
 
 
@@ -155,12 +155,13 @@ def test_a_batch_has_a_largest_size(engine: Engine, encoder: FakeEncoder) -> Non
 
 def test_the_times_of_a_query_are_told(engine: Engine, encoder: FakeEncoder) -> None:
     hold(engine, encoder)
+    began = time.monotonic()
     waiting = engine.submit(Task("text"), "dog")
     threading.Timer(0.05, encoder.open.set).start()
 
     encoded: Encoded = waiting.result(WAIT_S)
     assert encoded.queue_s >= 0.04
-    assert 0 <= encoded.encode_s < encoded.queue_s
+    assert 0 <= encoded.encode_s <= time.monotonic() - began - encoded.queue_s
 
 
 def test_more_than_may_wait_is_refused_and_nothing_else(engine: Engine, encoder: FakeEncoder) -> None:

@@ -14,9 +14,9 @@ from app.engine.waiting import YIELDED_S, Bounds, Waiting
 from app.errors import DeadlineExceeded, Draining, Overloaded
 from app.metrics import Metrics
 from models.audio import SAMPLE_RATE
+from tests.patience import WAIT_S
 
 SPEECH = Task("speech")
-WAIT_S = 10
 
 
 def waiting(queries: int = 8, seconds: float = 100.0, batch: int = 4, batch_seconds: float = 100.0) -> Waiting:
@@ -44,18 +44,18 @@ def test_short_ones_go_before_a_long_one_but_not_for_ever() -> None:
 
 
 def test_a_batch_is_of_about_one_length() -> None:
-    queue = waiting()
+    queue, now = waiting(), time.monotonic()
     for seconds in (3, 12, 2.5, 11, 3.2):
-        queue.put(spoken(seconds))
+        queue.put(spoken(seconds, at=now))
 
     assert sorted(lengths(queue.take())) == [2.5, 3, 3.2]
     assert sorted(lengths(queue.take())) == [11, 12]
 
 
 def test_a_batch_ends_at_so_many_seconds_and_at_so_many_queries() -> None:
-    queue = waiting(batch=3, batch_seconds=20)
+    queue, now = waiting(batch=3, batch_seconds=20), time.monotonic()
     for seconds in (9, 10, 9, 1, 1, 1, 1):
-        queue.put(spoken(seconds))
+        queue.put(spoken(seconds, at=now))
 
     taken = [len(queue.take()) for _ in range(4)]
     assert taken == [3, 1, 2, 1]

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from tests.app.conftest import MakeClient
 from tests.app.problems import assert_problem
 from tests.fake_encoder import FakeEncoder, spoken
+from tests.patience import WAIT_S
 
-WAIT_S = 10
 MOST_MS = 100
 """For a refusal, on any machine; it takes one or two."""
 

@@ -127,20 +127,34 @@ def test_the_time_for_a_body_does_not_limit_the_time_for_the_answer() -> None:
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
         await Request(scope, receive).body()
         gone = asyncio.ensure_future(receive())  # as one waits for a client to leave
-        await asyncio.sleep(0.1)
+        loop.late_s = 1000.0
+        await asyncio.sleep(0.01)
         assert not gone.done()
         gone.cancel()
         await PlainTextResponse("done")(scope, receive, send)
 
-    answer, _ = House(slow, body_timeout_s=0.05).ask([CHUNK], content_length=str(len(CHUNK)))
+    loop, exchange = Late(), Exchange(headers={"content-length": str(len(CHUNK))})
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        answer = runner.run(exchange.run(House(slow, body_timeout_s=500.0).app, [CHUNK]))
     assert answer.text == "done"
+
+
+class Late(asyncio.SelectorEventLoop):
+    """Time goes by in it at once."""
+
+    late_s = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.late_s
 
 
 def test_all_bodies_together_have_a_limit_and_it_is_given_back() -> None:
     async def crowd(house: House) -> list[httpx2.Response]:
+        half = asyncio.Barrier(4)
+
         async def two_pieces() -> AsyncIterator[bytes]:
             yield CHUNK
-            await asyncio.sleep(0.05)
+            await half.wait()
             yield CHUNK
 
         crowd = [Exchange(headers={"content-length": str(2 * len(CHUNK))}) for _ in range(4)]

@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.browser import serving
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_S, wait_until
 
 KEY = base64.b64encode(bytes(16))
 PATIENCE_S = 0.3
@@ -44,7 +44,9 @@ def url(tmp_path_factory: pytest.TempPathFactory, collections: Path) -> Iterator
 
 @pytest.fixture
 def stream(url: str) -> Iterator[ClientConnection]:
-    with connect(f"{url.replace('http', 'ws')}/stream", compression=None) as stream:
+    with connect(
+        f"{url.replace('http', 'ws')}/stream", compression=None, open_timeout=WAIT_S, close_timeout=WAIT_S
+    ) as stream:
         yield stream
 
 
@@ -53,7 +55,7 @@ def handshake(url: str, **headers: str) -> httpx2.Response:
     given = (
         usual | {"Sec-WebSocket-Key": KEY.decode()} | {name.replace("_", "-"): text for name, text in headers.items()}
     )
-    return httpx2.get(f"{url}/stream", headers=given)
+    return httpx2.get(f"{url}/stream", headers=given, timeout=WAIT_S)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def frame(kind: int, data: bytes = b"", *, last: bool = True, masked: bool = Tru
 def raw(url: str) -> socket.socket:
     """A socket that has become a WebSocket."""
     host, port = url.removeprefix("http://").split(":")
-    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection = socket.create_connection((host, int(port)), timeout=WAIT_S)
     lines = ["GET /stream HTTP/1.1", f"Host: {host}:{port}", "Connection: Upgrade", "Upgrade: websocket"]
     lines += ["Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {KEY.decode()}", "", ""]
     connection.sendall("\r\n".join(lines).encode())
@@ -135,14 +137,14 @@ def test_frames_that_are_none_close_the_stream(url: str, sent: bytes, code: int)
 
 def test_a_close_is_answered(stream: ClientConnection) -> None:
     stream.send('{"type":"start"}')
-    stream.recv(10)
+    stream.recv(WAIT_S)
     stream.close()
     assert stream.close_code == 1000
 
 
 def test_messages_in_fragments(stream: ClientConnection) -> None:
     stream.send(["{", '"type":', '"start"}'])
-    assert json.loads(stream.recv(10))["type"] == "ready"
+    assert json.loads(stream.recv(WAIT_S))["type"] == "ready"
 
 
 def test_who_asks_and_never_reads_is_given_up(url: str) -> None:
@@ -159,10 +161,7 @@ def test_a_connection_that_breaks_costs_nothing(url: str) -> None:
         with raw(url) as connection:
             connection.sendall(frame(TEXT, b'{"type":"start"}') + frame(BINARY, bytes(3200)))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    until = time.monotonic() + 10
-    while "speechclip_streams 0.0" not in httpx2.get(f"{url}/metrics").text:
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: "speechclip_streams 0.0" in httpx2.get(f"{url}/metrics", timeout=WAIT_S).text)
 
 
 def test_a_refusal_is_read_by_who_speaks_on(stream: ClientConnection) -> None:
@@ -171,7 +170,7 @@ def test_a_refusal_is_read_by_who_speaks_on(stream: ClientConnection) -> None:
         stream.send("nonsense")
         for _ in range(50):
             stream.send(bytes(3200))
-    assert json.loads(stream.recv(10))["code"] == "malformed"
+    assert json.loads(stream.recv(WAIT_S))["code"] == "malformed"
     with pytest.raises(ConnectionClosed):
-        stream.recv(10)
+        stream.recv(WAIT_S)
     assert stream.close_code == 1007

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,10 +129,3 @@ def gauge(client: TestClient, name: str) -> float:
     found = re.search(rf"^{name} (\S+)$", client.get("/metrics").text, re.MULTILINE)
     assert found
     return float(found[1])
-
-
-def wait_for(happened: Callable[[], bool], seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until
-        time.sleep(0.005)

@@ -14,10 +14,10 @@ from fastapi.testclient import TestClient
 from app.stream import answering, conversation
 from tests.app.stream.talk import CANCEL, END, LEAVE, Talk, pcm, start
 from tests.fake_encoder import spoken
+from tests.patience import WAIT_S
 
 CONVERSATIONS = 2000
 AT_ONCE = 16
-WAIT_S = 20.0
 
 GOOD_CLOSES = {1000, 1007, 1008, 1009, 1013}
 FILE = spoken("dog", 0.3)

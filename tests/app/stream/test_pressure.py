@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 from app.http import sockets
 from app.stream import answering, conversation
 from tests.app.conftest import MakeClient
-from tests.app.stream.talk import CANCEL, END, LEAVE, QUICK_S, Talk, gauge, pcm, problem, said, start, wait_for
+from tests.app.stream.talk import CANCEL, END, LEAVE, QUICK_S, Talk, gauge, pcm, problem, said, start
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_S, wait_until
 
 
 def test_so_many_streams_at_one_time(make_client: MakeClient) -> None:
@@ -36,13 +37,14 @@ def test_queries_come_before_interim_answers(make_client: MakeClient, encoder: F
         one = Talk()
         one.say(start(), pcm("dog"))
         running = client.portal.start_task_soon(one.run, client.app)
+        wait_until(lambda: one.heard)
         time.sleep(20 * QUICK_S)
         assert [message["type"] for message in one.heard] == ["ready"]
         client.portal.call(one.say, END)
         time.sleep(5 * QUICK_S)
         encoder.open.set()
-        running.result(10)
-        asking.result(10)
+        running.result(WAIT_S)
+        asking.result(WAIT_S)
         assert one.heard[-1]["type"] == "final"
 
 
@@ -58,7 +60,7 @@ def test_a_final_answer_is_refused_when_there_is_no_room(make_client: MakeClient
         encoder.entered.acquire()
         problem(said(client, start(), pcm("dog"), END), 429, "overloaded", 1013)
         encoder.open.set()
-        asking.result(10)
+        asking.result(WAIT_S)
 
 
 @pytest.mark.parametrize("leaving", [LEAVE, CANCEL])
@@ -71,11 +73,11 @@ def test_who_leaves_takes_their_query_along(make_client: MakeClient, encoder: Fa
         one = Talk()
         one.say(pcm("dog"), END)
         running = client.portal.start_task_soon(one.run, client.app)
-        wait_for(lambda: gauge(client, "speechclip_queued") == 1)
+        wait_until(lambda: gauge(client, "speechclip_queued") == 1)
         client.portal.call(one.say, leaving)
-        running.result(5)
+        running.result(WAIT_S)
         encoder.open.set()
-        asking.result(10)
+        asking.result(WAIT_S)
         assert encoder.seen == ["cat"]
 
 
@@ -85,15 +87,16 @@ def test_a_reader_that_is_slow_gets_fewer_answers_and_none_waits(make_client: Ma
         one = Talk()
         one.say(start(), pcm("dog"))
         running = client.portal.start_task_soon(one.run, client.app)
-        wait_for(lambda: len(one.heard) == 2)
+        wait_until(lambda: len(one.heard) == 2)
         client.portal.call(one.reading.clear)
         for _ in range(10):
             client.portal.call(one.say, pcm("dog", 0.4))
-            time.sleep(2 * QUICK_S)
+        wait_until(lambda: len(encoder.batches) == 2)
+        time.sleep(20 * QUICK_S)
         assert len(encoder.batches) == 2
         client.portal.call(one.reading.set)
         client.portal.call(one.say, END)
-        running.result(5)
+        running.result(WAIT_S)
     assert one.heard[-1]["seconds"] == 4.6
     assert len(one.heard) <= 5
 
@@ -105,10 +108,10 @@ def test_a_reader_that_takes_nothing_is_given_up(make_client: MakeClient, monkey
         one = Talk()
         one.say(start(), pcm("dog"))
         running = client.portal.start_task_soon(one.run, client.app)
-        wait_for(lambda: len(one.heard) == 2)
+        wait_until(lambda: len(one.heard) == 2)
         client.portal.call(one.reading.clear)
         client.portal.call(one.say, END)
-        running.result(5)
+        running.result(WAIT_S)
         assert gauge(client, "speechclip_streams") == 0
 
 
@@ -131,7 +134,7 @@ def test_who_dribbles_is_not_listened_to_for_ever(make_client: MakeClient) -> No
                 break
             client.portal.call(one.say, b"\0\0")
             time.sleep(0.05)
-        running.result(5)
+        running.result(WAIT_S)
     problem(one, 408, "request_timeout", 1008)
 
 
@@ -171,11 +174,11 @@ def test_while_the_service_starts_or_stops(make_client: MakeClient, encoder: Fak
         encoder.entered.acquire()
         speaking.say(start())
         second = client.portal.start_task_soon(speaking.run, client.app)
-        wait_for(lambda: len(speaking.heard) == 1)
+        wait_until(lambda: len(speaking.heard) == 1)
         client.app.state.service.readiness.end()  # type: ignore[attr-defined]
-        second.result(5)
+        second.result(WAIT_S)
         encoder.open.set()
-        first.result(5)
+        first.result(WAIT_S)
         assert problem(speaking, 503, "draining", 1012)["retry_after"] == 5
         assert ended.heard[-1]["type"] == "final"
         problem(said(client, start()), 503, "draining", 1012)

@@ -11,8 +11,9 @@ from fastapi.testclient import TestClient
 
 from app.tracing import make_traces
 from tests.app.conftest import MakeClient
-from tests.app.stream.talk import END, Talk, pcm, said, start, wait_for
+from tests.app.stream.talk import END, Talk, pcm, said, start
 from tests.fake_encoder import FakeEncoder, spoken
+from tests.patience import WAIT_S, wait_until
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
@@ -127,9 +128,9 @@ def test_a_stream_is_one_request_and_each_of_its_answers_a_part_of_it(
     with make_client(traces=True) as client:
         assert client.portal
         running = client.portal.start_task_soon(talk.run, client.app)
-        wait_for(lambda: bool(talk.heard) and talk.heard[-1]["type"] == "interim")
+        wait_until(lambda: bool(talk.heard) and talk.heard[-1]["type"] == "interim")
         client.portal.call(talk.say, pcm("cat"), END)
-        running.result(10)
+        running.result(WAIT_S)
 
     spans = exported.get_finished_spans()
     request = by_name(exported)["GET /stream"]
@@ -211,7 +212,7 @@ def test_a_collector_that_does_not_answer_holds_nothing_up(monkeypatch: pytest.M
         """Tries again and again, until it is shut down."""
 
         def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-            until = time.monotonic() + 20
+            until = time.monotonic() + WAIT_S
             while not self._stopped and time.monotonic() < until:
                 time.sleep(0.005)
             return SpanExportResult.FAILURE
@@ -223,7 +224,7 @@ def test_a_collector_that_does_not_answer_holds_nothing_up(monkeypatch: pytest.M
     started_at = time.monotonic()
     traces.close()
 
-    assert time.monotonic() - started_at < 5
+    assert time.monotonic() - started_at < WAIT_S / 2
 
 
 def test_they_go_where_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
