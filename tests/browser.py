@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import http.client
 import os
+import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
+import uuid
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx2
 import numpy as np
 import pytest
 import soxr
 import uvicorn
 from fastapi import FastAPI
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect
 
 from app.http.protocol import CONNECTIONS
 from models.audio import decode
+from tests.patience import WAIT_MS, WAIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -41,7 +42,6 @@ FLAGS = (
 )
 MICROPHONE_RATE = 48_000
 LEAD_S, TAIL_S = 0.7, 8.0
-START_S = 180.0
 # What a browser says of itself about every answer that is an error; the page has shown it to the person already.
 REFUSALS = ("Failed to load resource: the server responded with a status of ", "WebSocket connection to ")
 
@@ -60,18 +60,16 @@ def find_chromium() -> str:
 @contextmanager
 def running_service(data: Path, model: str = "nano") -> Iterator[str]:
     """The service as a user starts it, on a free port; yields its address once it is ready."""
-    port = _free_port()
     log = data.with_suffix(".log")
     program = "from app.cli import main; main()"  # as the script `speechclip` does
-    command = [sys.executable, "-c", program, "serve", "--port", str(port), "--data", str(data), "--model", model]
+    command = [sys.executable, "-c", program, "serve", "--port", "0", "--data", str(data), "--model", model]
     with log.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT) as process:
         try:
-            _wait_until_ready(process, port, log)
-            yield f"http://127.0.0.1:{port}"
+            yield _address_when_ready(process, log)
         finally:
             process.terminate()
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=WAIT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -79,20 +77,17 @@ def running_service(data: Path, model: str = "nano") -> Iterator[str]:
 @contextmanager
 def serving(app: FastAPI, port: int | None = None) -> Iterator[str]:
     """An application of the test's own in a thread of this process; yields its address once it is ready."""
-    port = port or _free_port()
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None, **CONNECTIONS))
+    server = uvicorn.Server(uvicorn.Config(app, port=port or 0, log_config=None, **CONNECTIONS))
     thread = threading.Thread(target=server.run)
     thread.start()
-    deadline = time.monotonic() + START_S
     try:
-        while not _is_ready(port):
-            if not thread.is_alive() or time.monotonic() > deadline:
-                pytest.fail("the application did not become ready")
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
+        wait_until(lambda: server.started or not thread.is_alive())
+        address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        wait_until(lambda: _is_ready(address))
+        yield address
     finally:
         server.should_exit = True
-        thread.join(START_S)
+        thread.join(WAIT_S)
 
 
 @contextmanager
@@ -102,7 +97,9 @@ def open_browser(playwright: Playwright, says: Path | None, allowed: bool = True
     flags.append("--use-fake-ui-for-media-stream" if allowed else "--deny-permission-prompts")
     if says is not None:
         flags.append(f"--use-file-for-fake-audio-capture={says}")
-    browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags)
+    browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags, timeout=WAIT_MS)
+    browser.on("context", lambda context: context.set_default_timeout(WAIT_MS))
+    expect.set_options(timeout=WAIT_MS)
     try:
         yield browser
     finally:
@@ -126,7 +123,7 @@ def synthetic_voice(text: str, path: Path) -> bytes:
     """The text, spoken by espeak-ng, as a wav file."""
     if shutil.which("espeak-ng") is None:
         pytest.skip("espeak-ng is not installed: there is no synthetic voice to speak with")
-    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), text], check=True, timeout=30)
+    subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "-w", str(path), text], check=True, timeout=WAIT_S)
     return path.read_bytes()
 
 
@@ -153,31 +150,39 @@ class Watch:
             self.foreign.append(request.url)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def watch_for(page: Page, found: str) -> Callable[[], None]:
+    """Looks from now on whether the JavaScript expression `found` is true for a moment; the answer waits for it."""
+    name = f"data-seen-{uuid.uuid4().hex}"
+    page.evaluate(
+        f"""() => {{
+            const look = () => {{
+                if (!document.body.hasAttribute("{name}") && ({found})) document.body.setAttribute("{name}", "");
+            }};
+            const everything = {{ subtree: true, childList: true, characterData: true, attributes: true }};
+            new MutationObserver(look).observe(document.body, everything);
+            look();
+        }}"""
+    )
+    return lambda: expect(page.locator("body")).to_have_attribute(name, "")
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while not _is_ready(port):
-        if process.poll() is not None:
-            pytest.fail(f"the service ended with status {process.returncode}:\n{_tail(log)}")
-        if time.monotonic() > deadline:
-            pytest.fail(f"the service was not ready after {START_S:.0f} s:\n{_tail(log)}")
-        time.sleep(0.2)
+def _address_when_ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    def address() -> str | None:
+        found = re.search(r"listening url=(\S+)", log.read_text(errors="replace"))
+        return found[1] if found else None
+
+    wait_until(lambda: process.poll() is not None or ((url := address()) and _is_ready(url)), lambda: _tail(log))
+    url = address()
+    if process.poll() is not None or url is None:
+        pytest.fail(f"the service ended with status {process.returncode}:\n{_tail(log)}")
+    return url
 
 
-def _is_ready(port: int) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+def _is_ready(address: str) -> bool:
     try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
+        return httpx2.get(f"{address}/readyz", timeout=WAIT_S).status_code == 200
+    except httpx2.TransportError:
         return False
-    finally:
-        connection.close()
 
 
 def _tail(log: Path) -> str:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 WAIT_S = 120.0
+WAIT_MS = 1000 * WAIT_S
 
 
 def wait_until(is_so: Callable[[], object], told: Callable[[], object] = str) -> None:

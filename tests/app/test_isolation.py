@@ -18,9 +18,10 @@ from models.isolation.decoder import IsolatedDecoder
 from models.isolation.limits import Limits
 from tests.app.conftest import MakeClient
 from tests.app.problems import assert_problem
-from tests.app.test_server import WAIT_S, Process
+from tests.app.test_server import Process
 from tests.fake_encoder import drawn, spoken
 from tests.image_files import saved
+from tests.patience import WAIT_S
 
 ODD = ("-m", "tests.models.isolation.odd_worker")
 AUDIO = {"Content-Type": "audio/wav"}

@@ -20,8 +20,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.app.test_server import WAIT_S, Process
+from tests.app.test_server import Process
 from tests.fake_encoder import WORDS, drawn
+from tests.patience import WAIT_S
 
 KILLS = int(os.environ.get("SPEECHCLIP_SERVER_KILLS", "5"))
 CLIENTS = 3

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 import uvicorn
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from app.errors import PROBLEMS
 from tests.browser import Watch
-
-WAIT_S = 20
+from tests.patience import WAIT_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +21,7 @@ def address(client: TestClient) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(client.app, port=0, lifespan="off", log_config=None))
     thread = threading.Thread(target=server.run)
     thread.start()
-    until = time.monotonic() + WAIT_S
-    while not server.started:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(lambda: server.started)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(WAIT_S)
@@ -54,4 +49,4 @@ def test_every_operation_is_there(page: Page, client: TestClient) -> None:
 def test_the_type_of_a_problem_leads_to_its_explanation(page: Page) -> None:
     for code in {kind.code for kind in PROBLEMS.values()}:
         assert page.locator(f"#{code}").count() == 1
-    assert page.locator("#audio_too_long").evaluate("row => row.getBoundingClientRect().top < innerHeight")
+    expect(page.locator("#audio_too_long")).to_be_in_viewport()

@@ -23,9 +23,9 @@ from websockets.sync.client import connect
 from app import server
 from app.settings import Settings
 from tests.app.problems import assert_problem
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
-WAIT_S = 120  # on a machine that is busy otherwise
 
 PROGRAM = """
 import sys, time, types
@@ -207,9 +207,9 @@ def test_operators_may_have_a_port_of_their_own(tmp_path: Path) -> None:
         everybody = re.findall(r"listening url=(\S+)", "".join(process.log))
         assert f"http://127.0.0.1:{port}" in everybody
         everybody.remove(f"http://127.0.0.1:{port}")
-        assert httpx2.get(f"http://127.0.0.1:{port}/metrics").status_code == 200
-        assert_problem(httpx2.get(f"{everybody[0]}/metrics"), 404, "not_found")
-        assert httpx2.get(f"{everybody[0]}/info").status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/metrics", timeout=WAIT_S).status_code == 200
+        assert_problem(httpx2.get(f"{everybody[0]}/metrics", timeout=WAIT_S), 404, "not_found")
+        assert httpx2.get(f"{everybody[0]}/info", timeout=WAIT_S).status_code == 200
     finally:
         process.process.terminate()
         assert process.end() == 0

@@ -18,6 +18,7 @@ from speechclip_client import AsyncClient, Client, NewItem, Retries
 from speechclip_client.errors import BodyTooLarge, Forbidden, RateLimited, ServiceUnreachable, Unauthorized
 from tests.browser import serving
 from tests.fake_encoder import WORDS, FakeEncoder, spoken
+from tests.patience import WAIT_S
 
 MIB = 1024 * 1024
 FIVE = list(WORDS)
@@ -48,7 +49,7 @@ def test_the_application_is_asked_in_process_by_await_too(served_data: Path) -> 
             httpx2.AsyncClient(transport=transport) as http,
             AsyncClient("http://testserver", http=http) as service,
         ):
-            await service.wait_until_ready(20)
+            await service.wait_until_ready(WAIT_S)
             found = await service.search("images", text="dog", filter={"metadata.length": {"eq": 3}})
             return [result.id for result in found.results]
 
@@ -61,11 +62,11 @@ def test_a_file_that_is_too_large_is_not_sent(url: str, tmp_path: Path) -> None:
         out.truncate(300 * MIB)
 
     async def search() -> None:
-        async with AsyncClient(url, deadline_s=30) as service:
+        async with AsyncClient(url, deadline_s=WAIT_S) as service:
             with pytest.raises(BodyTooLarge):
                 await service.search("images", audio=path)
 
-    with Client(url, deadline_s=30) as service:
+    with Client(url, deadline_s=WAIT_S) as service:
         with pytest.raises(BodyTooLarge):
             service.search("images", audio=path)
         with pytest.raises(BodyTooLarge), path.open("rb") as opened:
@@ -118,7 +119,7 @@ def test_keys_are_shown_and_their_limits_kept(served_data: Path) -> None:
     with serving(app) as url:
         with Client(url) as nobody, pytest.raises(Unauthorized):
             nobody.info()
-        with Client(url, api_key="r", deadline_s=5) as reader:
+        with Client(url, api_key="r", retries=Retries(tries=1)) as reader:
             with pytest.raises(Forbidden):
                 reader.create_collection("mine", "images")
             assert reader.search("images", text="dog").results

@@ -13,6 +13,7 @@ from speechclip_client import Query
 from speechclip_client.errors import BranchNotFound, CollectionNotFound, InvalidParameter, UnsupportedMedia
 from tests.client.conftest import Ask
 from tests.fake_encoder import WORDS, FakeEncoder, drawn, spoken
+from tests.patience import WAIT_S
 
 ENCODER = FakeEncoder()
 
@@ -128,7 +129,7 @@ def test_the_service_says_what_it_is(ask: Ask) -> None:
     assert {collection.name for collection in info.collections} >= {"images", "captions", "keywords"}
     assert info.limits.max_top_k == 1000
     assert ask("ready") is True
-    assert ask("wait_until_ready", 1.0) is None
+    assert ask("wait_until_ready", WAIT_S) is None
 
 
 def test_a_refusal_is_an_exception_of_its_own_kind(ask: Ask) -> None:

@@ -27,6 +27,7 @@ from speechclip_client.errors import (
     UnexpectedAnswer,
 )
 from speechclip_client.retries import Attempts
+from tests.patience import WAIT_S
 
 Reply = Callable[[httpx2.Request], httpx2.Response]
 READY = httpx2.Response(200, json={"status": "ready"})
@@ -152,17 +153,17 @@ def test_the_service_says_how_long_to_wait(call: Caller) -> None:
     started = time.monotonic()
     call(service, "get_collection", "c")
 
-    assert 1 <= time.monotonic() - started < 5
+    assert 1 <= time.monotonic() - started < WAIT_S / 2
 
 
 def test_nobody_waits_for_what_comes_after_the_deadline(call: Caller) -> None:
-    service = Service(problem(503, "draining", **{"Retry-After": "60"}))
+    service = Service(problem(503, "draining", **{"Retry-After": "600"}))
 
     started = time.monotonic()
     with pytest.raises(Draining):
-        call(service, "get_collection", "c", deadline_s=5.0)
+        call(service, "get_collection", "c", deadline_s=WAIT_S)
 
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < WAIT_S / 2
 
 
 def test_a_batch_is_tried_again_under_the_same_key(call: Caller) -> None:
@@ -244,12 +245,12 @@ def test_what_a_try_before_has_deleted_is_deleted(call: Caller, first: httpx2.Re
 
 def test_a_slow_answer_is_given_up_at_the_deadline(call: Caller) -> None:
     def dribble() -> Iterator[bytes]:
-        for _ in range(100):
+        for _ in range(1000):
             time.sleep(0.05)
             yield b" "
 
     async def adribble() -> Any:
-        for _ in range(100):
+        for _ in range(1000):
             await asyncio.sleep(0.05)
             yield b" "
 
@@ -258,7 +259,7 @@ def test_a_slow_answer_is_given_up_at_the_deadline(call: Caller) -> None:
     with pytest.raises(OutOfTime):
         call(service, "get_collection", "c", deadline_s=0.3)
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 25
 
 
 def test_ready_asks_once_and_waiting_asks_until_it_is(call: Caller) -> None:
@@ -269,7 +270,7 @@ def test_ready_asks_once_and_waiting_asks_until_it_is(call: Caller) -> None:
     with pytest.raises(ServiceUnreachable):
         call(Service(httpx2.ConnectError("refused")), "ready")
     service = Service(httpx2.ConnectError("refused"), starting, READY)
-    call(service, "wait_until_ready", 10.0)
+    call(service, "wait_until_ready", WAIT_S)
     assert len(service.asked) == 3
     with pytest.raises(Unavailable):
         call(Service(starting), "wait_until_ready", 0.0)

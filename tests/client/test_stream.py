@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from speechclip_client.live import read_answer
 from speechclip_client.results import Final, Interim
 from tests.browser import serving
 from tests.fake_encoder import FakeEncoder, spoken, tone
+from tests.patience import WAIT_S
 
 Answers = list[Interim | Final]
 Listen = Callable[..., Answers]
@@ -42,18 +44,28 @@ def pieces(data: bytes, pause_s: float = 0.0) -> Iterator[bytes]:
 def listen(request: pytest.FixtureRequest) -> Listen:
     """Says something to a service, and returns everything that it answers."""
 
-    def waiting(url: str, audio: Iterable[bytes], api_key: str | None = None, **options: Any) -> Answers:
-        with Client(url, api_key=api_key, deadline_s=10) as client:
-            return list(client.stream(audio, **options))
+    def waiting(url: str, audio: Iterable[bytes], answers: Answers, api_key: str | None, options: Any) -> None:
+        with Client(url, api_key=api_key, deadline_s=WAIT_S) as client:
+            for answer in client.stream(audio, **options):
+                answers.append(answer)
 
-    def awaited(url: str, audio: Iterable[bytes], api_key: str | None = None, **options: Any) -> Answers:
-        async def run() -> Answers:
-            async with AsyncClient(url, api_key=api_key, deadline_s=10) as client:
-                return [answer async for answer in client.stream(_slowly(audio), **options)]
+    async def awaited(url: str, audio: Iterable[bytes], answers: Answers, api_key: str | None, options: Any) -> None:
+        async with AsyncClient(url, api_key=api_key, deadline_s=WAIT_S) as client:
+            async for answer in client.stream(_slowly(audio), **options):
+                answers.append(answer)
 
-        return asyncio.run(run())
+    def listen(
+        url: str, audio: Iterable[bytes], answers: Answers | None = None, api_key: str | None = None, **options: Any
+    ) -> Answers:
+        """answers: filled as they come."""
+        heard: Answers = [] if answers is None else answers
+        if request.param == "sync":
+            waiting(url, audio, heard, api_key, options)
+        else:
+            asyncio.run(awaited(url, audio, heard, api_key, options))
+        return heard
 
-    return waiting if request.param == "sync" else awaited
+    return listen
 
 
 async def _slowly(audio: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -63,7 +75,18 @@ async def _slowly(audio: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 
 def test_answers_come_while_somebody_speaks_and_the_last_one_is_final(listen: Listen, url: str) -> None:
-    answers = listen(url, pieces(pcm("cat"), 0.1), searches={"images": 2, "captions": 1}, keywords=3)
+    answers: Answers = []
+
+    def audio() -> Iterator[bytes]:
+        """Its end is held back until something was answered."""
+        data = pcm("cat")
+        yield from pieces(data[:-PIECE], 0.1)
+        while not answers:
+            time.sleep(0.01)
+            yield b""
+        yield data[-PIECE:]
+
+    listen(url, audio(), answers, searches={"images": 2, "captions": 1}, keywords=3)
 
     *interim, final = answers
     assert interim
@@ -83,7 +106,13 @@ def test_a_file_and_a_filter(listen: Listen, url: str) -> None:
 
 
 def test_it_ends_by_itself_before_the_audio_does(listen: Listen, url: str) -> None:
-    answers = listen(url, pieces(pcm("dog", 0.6, silence=60.0), 0.02))
+    def audio() -> Iterator[bytes]:
+        yield from pieces(pcm("dog", 0.6, silence=20.0), 0.02)
+        while True:
+            time.sleep(0.01)
+            yield b""
+
+    answers = listen(url, audio())
 
     assert isinstance(answers[-1], Final)
     assert answers[-1].reason == "end_of_speech"
@@ -120,12 +149,15 @@ def test_with_and_without_a_key(listen: Listen, tmp_path: Path) -> None:
 
 
 def test_patience_with_the_service_ends(url: str) -> None:
+    over = threading.Event()
+
     def never() -> Iterator[bytes]:
-        time.sleep(3)
+        over.wait(WAIT_S)
         yield b""
 
     with Client(url, deadline_s=0.2) as client, pytest.raises(OutOfTime):
         list(client.stream(never()))
+    over.set()
 
 
 @pytest.mark.parametrize("message", ["", "[]", "{}", '{"type":"final"}', '{"type":"problem"}', b"\xff", "[" * 100_000])

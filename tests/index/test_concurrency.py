@@ -11,9 +11,12 @@ import pytest
 
 from index.collection import Collection
 from index.records import Record
+from tests.patience import WAIT_S
 
 DIM = 8
 COUNT = 64
+MOST = 10_000
+"""Generations, on a machine that does not let the readers in."""
 EYE = np.eye(DIM, dtype=np.float32)
 
 
@@ -24,9 +27,8 @@ def turn(collection: Collection, generation: int) -> None:
     collection.add(records, EYE[(numbers + generation) % DIM])
 
 
-def watch_search(collection: Collection, done: Event) -> set[int]:
+def watch_search(collection: Collection, done: Event, seen: set[int]) -> None:
     """Search until told to stop; the generations that were seen."""
-    seen = set[int]()
     while not done.is_set():
         first, second = collection.search(EYE[:2], COUNT)
         generations = {hit.record.metadata["generation"] for hit in (*first, *second)}
@@ -37,33 +39,36 @@ def watch_search(collection: Collection, done: Event) -> set[int]:
         best = [f"id-{number:02}" for number in range(COUNT) if (number + generation) % DIM == 0]
         assert [hit.record.id for hit in first if hit.score == 1.0] == best
         seen.add(generation)
-    return seen
 
 
-def watch_list(collection: Collection, done: Event) -> set[int]:
+def watch_list(collection: Collection, done: Event, seen: set[int]) -> None:
     """The same for listings."""
-    seen = set[int]()
     while not done.is_set():
         generations = {record.metadata["generation"] for record in collection.list(COUNT)}
         assert len(generations) == 1
         seen |= {int(str(generation)) for generation in generations}
-    return seen
 
 
 @pytest.mark.parametrize("watch", [watch_search, watch_list])
-def test_a_reader_sees_whole_batches(collection: Collection, watch: Callable[[Collection, Event], set[int]]) -> None:
+def test_a_reader_sees_whole_batches(
+    collection: Collection, watch: Callable[[Collection, Event, set[int]], None]
+) -> None:
     turn(collection, 0)
-    done = Event()
+    done, seen = Event(), [set[int]() for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
-        watchers = [pool.submit(watch, collection, done) for _ in range(3)]
+        watchers = [pool.submit(watch, collection, done, each) for each in seen]
         try:
-            for generation in range(1, 60):
+            for generation in range(1, MOST):
                 turn(collection, generation)
                 if generation % 10 == 0:
                     collection.flush()
+                if generation >= 60 and any(len(each) > 1 for each in seen):
+                    break
         finally:
             done.set()
-        assert any(len(watcher.result()) > 1 for watcher in watchers)
+        for watcher in watchers:
+            watcher.result()
+    assert any(len(each) > 1 for each in seen)
 
 
 def test_writers_do_not_lose_each_others_batches(collection: Collection) -> None:
@@ -85,4 +90,4 @@ def test_searches_run_beside_each_other(collection: Collection, monkeypatch: pyt
     """A search inside a search would wait for ever if searches excluded each other."""
     collection.add([Record("a")], EYE[:1])
     with ThreadPoolExecutor(1) as pool, collection._reads():
-        assert pool.submit(collection.search, EYE[:1], 1).result(timeout=10)[0][0].record.id == "a"
+        assert pool.submit(collection.search, EYE[:1], 1).result(timeout=WAIT_S)[0][0].record.id == "a"

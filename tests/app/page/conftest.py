@@ -42,7 +42,6 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
             context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
             contexts.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(5_000)
             watch.attach(page)
             page.goto(f"{address}/#{view}")
             expect(page.locator("#service-text")).to_have_text("Ready · fake")

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, Route, expect
 
 from tests.app.page.conftest import Visit
+from tests.browser import watch_for
 from tests.fake_encoder import WORDS, drawn, spoken
 
 pytestmark = pytest.mark.slow
@@ -59,9 +60,9 @@ def names(page: Page) -> list[str]:
     return page.locator(".items .name").all_inner_texts()
 
 
-def told(page: Page, term: str) -> str:
+def told(page: Page, term: str) -> Locator:
     """What stands beside a term."""
-    return page.locator(".facts div").filter(has=page.get_by_text(term, exact=True)).locator("dd").inner_text()
+    return page.locator(".facts div").filter(has=page.get_by_text(term, exact=True)).locator("dd")
 
 
 def sure(page: Page, action: str) -> None:
@@ -81,7 +82,7 @@ def test_every_collection_is_listed_with_what_it_is(visit: Visit) -> None:
 def test_its_size_on_disk_is_told(visit: Visit) -> None:
     page = visit("collections/captions")
 
-    expect(page.locator("#view-collections dl")).to_contain_text(re.compile(r"Size\s*\d+ kB"))
+    expect(page.locator("#view-collections .facts")).to_contain_text(re.compile(r"Size\s*\d+ kB"))
 
 
 def test_a_collection_is_made_filled_by_choice_and_by_dropping_and_deleted(visit: Visit) -> None:
@@ -95,7 +96,7 @@ def test_a_collection_is_made_filled_by_choice_and_by_dropping_and_deleted(visit
 
     expect(page.locator(".items li")).to_have_count(5)
     assert sorted(names(page)) == sorted(WORDS)
-    assert told(page, "Items") == "5"
+    expect(told(page, "Items")).to_have_text("5")
     first = page.locator(".items img").first
     assert first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
 
@@ -132,9 +133,11 @@ def test_a_busy_service_is_waited_for(visit: Visit) -> None:
         return route.fulfill(status=429, json=problem, headers={"Retry-After": "1"})
 
     page.route("**/items", refuse_once)
+    statuses = "[...document.querySelectorAll('[role=status]')]"
+    waits = watch_for(page, f"{statuses}.some((one) => one.textContent.includes('Going on in 1 s'))")
     choose(page, PICTURES)
 
-    expect(page.get_by_role("status").filter(has_text="Going on in 1 s")).to_be_visible()
+    waits()
     expect(upload_status(page)).to_have_text("5 items are stored.")
     assert len(refused) == 1
 
@@ -203,9 +206,10 @@ def test_pages_follow_each_other(visit: Visit) -> None:
     page.get_by_label("Like these words").fill("text 7")
     page.get_by_role("button", name="Find", exact=True).click()
     expect(page.get_by_text("60 items are shown, the nearest first")).to_be_visible()
-    assert names(page)[0] == "text 7"
+    expect(page.locator(".items .name").first).to_have_text("text 7")
     page.get_by_role("button", name="Show more").click()
     expect(page.get_by_text("70 items are shown, the nearest first")).to_be_visible()
+    expect(page.locator(".items li")).to_have_count(70)
     assert len(set(names(page))) == 70
 
 
@@ -216,6 +220,7 @@ def test_a_filter_is_built_row_by_row_and_shown_as_it_is_sent(visit: Visit) -> N
     expect(page.locator(".json")).to_have_text('{ "metadata.length": { "gte": 5 } }', use_inner_text=True)
     page.get_by_role("button", name="Find", exact=True).click()
     expect(page.get_by_text("3 items are shown, the nearest first")).to_be_visible()
+    expect(page.locator(".items li")).to_have_count(3)
     assert sorted(names(page)) == ["apple", "guitar", "rocket"]
 
     condition(page, 1, "caption", "is one of (with commas)", "rocket, dog")
@@ -226,7 +231,7 @@ def test_a_filter_is_built_row_by_row_and_shown_as_it_is_sent(visit: Visit) -> N
     shown: Any = json.loads(page.locator(".json").inner_text())
     assert shown == {"or": [{"metadata.length": {"gte": 5}}, {"caption": {"in": ["rocket", "dog"]}}]}
     expect(page.get_by_text("4 items are shown, the nearest first")).to_be_visible()
-    assert names(page)[0] == "rocket"
+    expect(page.locator(".items .name").first).to_have_text("rocket")
 
     page.get_by_role("button", name="Show everything").click()
     expect(page.get_by_text("5 of 5, by their ids")).to_be_visible()

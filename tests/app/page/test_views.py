@@ -126,7 +126,7 @@ def test_the_status_shows_a_query_that_was_made(visit: Visit, address: str) -> N
     answer = page.request.post(f"{address}/search/images", data={"text": "dog"})
 
     assert answer.ok
-    expect(searching.get_by_role("cell").nth(1)).to_have_text("1", timeout=8000)
+    expect(searching.get_by_role("cell").nth(1)).to_have_text("1")
     expect(searching.get_by_role("cell").nth(3)).to_contain_text("ms")
     expect(page.get_by_role("img", name=re.compile("Answers in a second over time"))).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="odd")).to_contain_text("11")
@@ -138,12 +138,14 @@ def test_the_status_can_be_held(visit: Visit) -> None:
     page.get_by_role("button", name="Pause").click()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
+    page.clock.install(time=0)
 
-    page.wait_for_timeout(4000)
+    page.clock.pause_at(60_000)
     assert asked == []
-    page.get_by_role("button", name="Go on").click()
+    with page.expect_event("requestfinished"):
+        page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.wait_for_timeout(300)
+    page.clock.run_for(1000)
     assert len(asked) == 1
 
 

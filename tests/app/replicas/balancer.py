@@ -10,15 +10,16 @@ from contextlib import contextmanager, suppress
 
 import httpx2
 
+from tests.patience import WAIT_S
+
 PROBE_S = 0.1
-PROBE_TIMEOUT_S = 3.0
 CHUNK = 65_536
-WAIT_S = 10.0
 
 
 class Balancer:
     """New connections go to those whose `/readyz` is 200, one after another; running ones stay where they are.
 
+    Where nobody is ready they wait.
     Nothing is tried again: a connection that leads nowhere is closed. To be used as a context, which runs it in a
     thread of its own.
     """
@@ -57,12 +58,15 @@ class Balancer:
 
     async def _serve(self) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        self._probed = asyncio.Condition()
         server = await asyncio.start_server(self._lead, "127.0.0.1", 0)
         self._port: int = server.sockets[0].getsockname()[1]
         self._started.set()
-        async with httpx2.AsyncClient(timeout=PROBE_TIMEOUT_S) as http:
+        async with httpx2.AsyncClient(timeout=WAIT_S) as http:
             while not self._stopping.is_set():
                 await asyncio.gather(*(self._probe(http, port) for port in self._ready))
+                async with self._probed:
+                    self._probed.notify_all()
                 await asyncio.sleep(PROBE_S)
         server.close()
 
@@ -76,11 +80,12 @@ class Balancer:
 
     async def _lead(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if ready := self.ready:
-                self._turn += 1
-                port = ready[self._turn % len(ready)]
-                self.led[port] += 1
-                await _join(port, reader, writer)
+            async with self._probed:
+                ready = await self._probed.wait_for(lambda: self.ready)
+            self._turn += 1
+            port = ready[self._turn % len(ready)]
+            self.led[port] += 1
+            await _join(port, reader, writer)
         except OSError:
             writer.transport.abort()
         finally:

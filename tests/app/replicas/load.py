@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 
 from speechclip_client import Client, NewItem, Retries
 from tests.fake_encoder import WORDS, drawn, spoken
+from tests.patience import wait_until
 
 WORD_LIST = list(WORDS)
 ONCE = Retries(tries=1)
@@ -27,7 +27,14 @@ class Load:
     counts: Counter[str] = field(default_factory=Counter)
     stored: dict[str, int] = field(default_factory=dict)
     """Ids with the round that they are of; every program has its own."""
+    _rounds: Counter[int] = field(default_factory=Counter)
+    """Of every program, by its thread."""
     _stop: threading.Event = field(default_factory=threading.Event)
+
+    def wait_for_rounds(self) -> None:
+        """Until every program has begun and ended a whole one from now on."""
+        before = dict(self._rounds)
+        wait_until(lambda: all(self._rounds[program] > rounds + 1 for program, rounds in before.items()))
 
     def search(self, collection: str, retries: Retries | None = None) -> None:
         """One program that searches, by speech and by text in turn."""
@@ -40,6 +47,7 @@ class Load:
                 assert found.results[0].id == word
                 self.counts["searches"] += 1
                 round += 1
+                self._rounds[threading.get_ident()] = round
 
     def write(self, number: int) -> None:
         """One program that stores batches over its own ids, reads them back, and deletes."""
@@ -57,6 +65,7 @@ class Load:
                     del self.stored[ids[1]]
                     self.counts["deletions"] += 1
                 round += 1
+                self._rounds[threading.get_ident()] = round
 
 
 def picture(round: int) -> bytes:
@@ -74,10 +83,3 @@ def running(load: Load, *programs: Callable[[], None]) -> Iterator[None]:
             load._stop.set()
         for future in futures:
             future.result()
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = 120.0) -> None:
-    until = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.02)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import WAIT_S
+
 PROGRAM = """
 import sys
 from milvus_lite.adapter.grpc.server import start_server_in_thread
@@ -19,7 +21,6 @@ sys.stdin.read()
 server.stop(grace=2).wait()
 files.close()
 """
-WAIT_S = 30
 
 
 @contextmanager

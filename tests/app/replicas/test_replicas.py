@@ -14,10 +14,11 @@ from index.address import MEDIA
 from speechclip_client import Client, NewItem, errors
 from tests.app.conftest import make_store
 from tests.app.replicas.balancer import Balancer
-from tests.app.replicas.load import ONCE, WORD_LIST, Load, picture, running, wait_until
+from tests.app.replicas.load import ONCE, WORD_LIST, Load, picture, running
 from tests.app.replicas.milvus import milvus_server
 from tests.app.test_server import Process
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_S, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -38,17 +39,24 @@ class Replicas:
         self._balancer.add(self.port(number))
         wait_until(lambda: self.port(number) in self._balancer.ready)
 
-    def stop(self, number: int) -> None:
-        """As a cluster does: it is told to end, and taken away when it has."""
+    def stop(self, number: int, load: Load) -> None:
+        """As a cluster does: it is told to end, and taken away when it has.
+
+        For as long as it takes until no connection is led to it any more, and nobody has one from before: then the
+        second signal ends its patience.
+        """
         process, port = self.running[number], self.port(number)
+        process.process.terminate()
+        wait_until(lambda: port not in self._balancer.ready)
+        load.wait_for_rounds()
         process.process.terminate()
         assert process.end() == 0
         self._balancer.remove(port)
         self.logs += "".join(self.running.pop(number).log)
 
-    def restart_in_turn(self) -> None:
+    def restart_in_turn(self, load: Load) -> None:
         for number in range(REPLICAS):
-            self.stop(number)
+            self.stop(number, load)
             self.start(number)
 
     def port(self, number: int) -> int:
@@ -62,7 +70,7 @@ class Replicas:
 @contextmanager
 def replicas(data: list[Path], **environment: str) -> Iterator[tuple[Replicas, Balancer]]:
     with Balancer().running() as balancer:
-        both = Replicas(balancer, data, **environment)
+        both = Replicas(balancer, data, SPEECHCLIP_DRAIN_S=str(WAIT_S), **environment)
         try:
             for number in range(REPLICAS):
                 both.start(number)
@@ -144,11 +152,14 @@ def test_a_rolling_restart_on_milvus_loses_nothing(on_milvus: tuple[Replicas, Ba
         client.create_collection("mine", "images")
         client.create_collection("words", "captions")
         client.store_items("words", [NewItem(id=word, text=word) for word in WORD_LIST])
+        for url in both.urls:
+            with Client(url) as one:
+                one.search("words", text="dog")  # opened: it may be slow at that, and says so
         load = Load(balancer.url)
         searches = [partial(load.search, "words"), partial(load.search, "words"), partial(load.search, "words", ONCE)]
         with running(load, *searches, *(partial(load.write, number) for number in range(2))):
             wait_until(lambda: load.counts["batches"] > 10)
-            both.restart_in_turn()
+            both.restart_in_turn(load)
             seen = load.counts["batches"]
             wait_until(lambda: load.counts["batches"] > seen + 10)
 
@@ -169,13 +180,13 @@ def test_a_rolling_restart_of_copies_of_files_loses_no_search(tmp_path: Path) ->
         asking = [partial(load.search, "captions"), *[partial(load.search, "captions", ONCE)] * 3]
         with running(load, *asking):
             wait_until(lambda: load.counts["searches"] > 50)
-            both.restart_in_turn()
+            both.restart_in_turn(load)
             seen = load.counts["searches"]
             wait_until(lambda: load.counts["searches"] > seen + 50)
         report(load, both.logs)
 
 
 def report(load: Load, log: str) -> None:
-    assert log.count("stopping signal=SIGTERM") == REPLICAS
+    assert log.count("stopping signal=SIGTERM") == 2 * REPLICAS
     assert "Traceback" not in log
     print(", ".join(f"{count} {what}" for what, count in sorted(load.counts.items())))

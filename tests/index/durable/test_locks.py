@@ -10,6 +10,7 @@ import pytest
 
 from index.durable.locks import FileLock, Gate
 from index.errors import CollectionLocked
+from tests.patience import WAIT_S
 
 
 def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_a_second_holder_is_refused_until_the_first_lets_go(tmp_path: Path) -> N
 def test_another_process_is_refused_and_a_killed_one_holds_nothing(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from index.durable.locks import FileLock\n"
-        "lock = FileLock(Path(sys.argv[1]), 'it'); print('held', flush=True); time.sleep(60)"
+        "lock = FileLock(Path(sys.argv[1]), 'it'); print('held', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "lock")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -38,7 +39,7 @@ def test_another_process_is_refused_and_a_killed_one_holds_nothing(tmp_path: Pat
 
 def test_readers_come_in_together() -> None:
     gate = Gate()
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=WAIT_S)
 
     def read() -> None:
         with gate.read():

@@ -10,6 +10,7 @@ import pytest
 from index.errors import BuildFailed
 from index.large import renewal
 from index.large.renewal import Renewal
+from tests.patience import WAIT_S
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +53,7 @@ def test_one_build_at_a_time() -> None:
 
     def build() -> None:
         calls.append(1)
-        go.wait(10)
+        go.wait(WAIT_S)
 
     one = Renewal("images", lambda: not calls, build)
     for _ in range(5):

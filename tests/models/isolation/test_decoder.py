@@ -23,12 +23,12 @@ from models.isolation.limits import Limits
 from tests.audio_files import KINDS, encode, tone
 from tests.hostile_files import mutate
 from tests.image_files import drawings, saved
+from tests.patience import WAIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 ODD = ("-m", "tests.models.isolation.odd_worker")
 SMALL = Limits(memory=256 << 20, cpu_s=1.0, wall_s=60.0)
 IMPATIENT = Limits(wall_s=1.0)
-WAIT_S = 20
 
 
 @pytest.fixture(scope="module")
@@ -139,18 +139,28 @@ def test_a_file_that_breaks_its_decoder_is_refused_and_the_next_one_decoded(
 
 
 def test_others_go_on_beside_a_file_that_hangs() -> None:
-    decoder = IsolatedDecoder(2, limits=IMPATIENT, program=ODD)
+    decoder = IsolatedDecoder(2, limits=Limits(wall_s=WAIT_S), program=ODD)
     good = encode(tone(0.2, 16_000), 16_000, "wav-16")
     for _ in range(2):
         decoder.audio(good)
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(decoder.audio, b"SLEEP")
         waves = [decoder.audio(good) for _ in range(20)]
-        with pytest.raises(DecodingStopped, match="longer than 1 s"):
+        assert not hanging.done()
+        for pid in decoder.pids:
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(DecodingStopped):
             hanging.result(WAIT_S)
     decoder.close()
 
     assert [wave.seconds for wave in waves] == [pytest.approx(0.2)] * 20
+
+
+def test_a_file_that_hangs_is_given_up_after_its_time() -> None:
+    decoder = IsolatedDecoder(1, limits=IMPATIENT, program=ODD)
+    with pytest.raises(DecodingStopped, match="longer than 1 s"):
+        decoder.audio(b"SLEEP")
+    decoder.close()
 
 
 def test_a_process_that_ended_while_idle_is_nobodys_fault(odd: IsolatedDecoder) -> None:
@@ -216,8 +226,8 @@ import sys, threading, time
 from models.isolation.decoder import IsolatedDecoder
 from models.isolation.limits import Limits
 decoder = IsolatedDecoder(2, limits=Limits(wall_s=1), program=sys.argv[1:])
-for _ in range(2):
-    decoder.audio(b"ENVIRONMENT")
+for process in decoder._processes.values():
+    process.wait_until_ready()
 threading.Thread(target=decoder.audio, args=(b"SLEEP",), daemon=True).start()
 time.sleep(0.2)
 print(*decoder.pids, flush=True)
@@ -231,10 +241,7 @@ def test_they_end_with_the_service_also_when_it_is_killed() -> None:
         assert parent.stdout
         pids = parent.stdout.readline().split()
         parent.kill()
-    until = time.monotonic() + WAIT_S
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
     assert len(pids) == 2
 
