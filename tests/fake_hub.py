@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +19,9 @@ import pytest
 from huggingface_hub import close_session, constants, file_download
 
 from models.published.registry import PublishedModel
+from tests.patience import WAIT_S
 
-PATIENCE_S = 0.4  # of the library with this hub
+PATIENCE_S = 0.4  # of the library with a hub that is slow for once
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -29,14 +30,16 @@ class Answer:
     """How one request is answered; by default well.
 
     status, code, reason: of an error, with the hub's own headers for it; reset: the connection is torn down after
-    `cut` bytes, which otherwise just ends; delay: seconds before the first byte; size: what the headers claim.
+    `cut` bytes, which otherwise just ends; slow: longer than the library's patience; held: nothing is sent until it is
+    set; size: what the headers claim.
     """
 
     status: int = 200
     code: str | None = None
     cut: int | None = None
     reset: bool = False
-    delay: float = 0.0
+    slow: bool = False
+    held: threading.Event | None = None
     size: int | None = None
     headers: bool = True
 
@@ -54,7 +57,9 @@ class Asked:
 class FakeHub:
     """Serves `files` by "repository/file"; `asked` is what it was asked for; answers are used up one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, set_patience: Callable[[float], None]) -> None:
+        """set_patience: of the library, in seconds."""
+        self._set_patience = set_patience
         self.files: dict[str, bytes] = {}
         self.hashes: dict[str, str] = {}
         self.asked: list[Asked] = []
@@ -73,10 +78,16 @@ class FakeHub:
         self.hashes[name] = hashlib.sha256(content if announced is None else announced).hexdigest()
 
     def plan(self, method: str, *answers: Answer) -> None:
+        self._prepare(*answers)
         self._planned[method].extend(answers)
 
     def always(self, method: str, answer: Answer) -> None:
+        self._prepare(answer)
         self._always[method] = answer
+
+    def _prepare(self, *answers: Answer) -> None:
+        if any(answer.slow for answer in answers):
+            self._set_patience(PATIENCE_S)
 
     def answer(self, method: str) -> Answer:
         planned = self._planned[method]
@@ -94,18 +105,22 @@ class FakeHub:
 @contextmanager
 def fake_hub(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[FakeHub]:
     """A hub that the library takes for its own, with a cache of its own; nothing waits between two tries."""
-    hub = FakeHub()
+
+    def set_patience(seconds: float) -> None:
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", seconds)
+        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", seconds)
+        monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", seconds)
+
+    hub = FakeHub(set_patience)
+    set_patience(WAIT_S)
     point_to(hub.url, monkeypatch)
     for name, value in {
         "HF_HUB_CACHE": str(cache),
         "HF_TOKEN_PATH": str(cache / "token"),
         "HF_HUB_OFFLINE": False,
-        "HF_HUB_DOWNLOAD_TIMEOUT": PATIENCE_S,
-        "HF_HUB_ETAG_TIMEOUT": PATIENCE_S,
         "DOWNLOAD_CHUNK_SIZE": 1024,
     }.items():
         monkeypatch.setattr(constants, name, value)
-    monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", PATIENCE_S)
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr("time.sleep", lambda seconds: None)
@@ -150,7 +165,10 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             headers = self.headers
             hub.asked.append(Asked(method, self.path, headers["Range"], headers["Authorization"]))
             answer = hub.answer(method)
-            hub.closing.wait(answer.delay)
+            if answer.slow:
+                hub.closing.wait(2 * PATIENCE_S)
+            if answer.held is not None:
+                answer.held.wait(WAIT_S)
             name = unquote(self.path[1:].replace("/resolve/main/", "/", 1))
             if answer.status != 200:
                 self._refuse(answer.status, answer.code)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -81,7 +81,8 @@ class Builder:
             process = self._start(order, complaints)
             try:
                 last = _listen(process, tell)
-                process.wait(GRACE_S)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(GRACE_S)
             finally:
                 process.kill()
                 process.wait()

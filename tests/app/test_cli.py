@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.version import service_version
 from tests.app.cli_runner import Speechclip, make_speechclip
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [
@@ -49,7 +50,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
 
 def process(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S, check=True
     )
 
 

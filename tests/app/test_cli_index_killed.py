@@ -16,6 +16,7 @@ import pytest
 from index.store import Store
 from tests.app.indexing_process import start, wait_for_records
 from tests.fake_encoder import WORDS, drawn
+from tests.patience import WAIT_S
 
 COUNT = 2000
 
@@ -49,7 +50,7 @@ def stored(data: Path) -> list[str]:
 
 def finish(data: Path, source: Path) -> dict[str, Any]:
     process = start(data, "pets", source, seconds=0.0)
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, errors
     report: dict[str, Any] = json.loads(output)
     return report
@@ -82,7 +83,7 @@ def test_a_run_that_is_stopped_says_how_far_it_came(tmp_path: Path, source: Path
     process = start(data, "pets", source)
     wait_for_records(data, "pets", process)
     process.send_signal(number)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=WAIT_S)
 
     report = json.loads(output)
     assert (process.returncode, report["stopped"], errors) == (130, True, "")

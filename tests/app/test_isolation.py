@@ -6,7 +6,6 @@ import base64
 import os
 import signal
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from tests.app.problems import assert_problem
 from tests.app.test_server import Process
 from tests.fake_encoder import drawn, spoken
 from tests.image_files import saved
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, wait_until
 
 ODD = ("-m", "tests.models.isolation.odd_worker")
 AUDIO = {"Content-Type": "audio/wav"}
@@ -86,6 +85,11 @@ def children(process: Process) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def ticks(pid: int) -> int:
+    """Of processor time that the process has used."""
+    return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]))
+
+
 def test_what_is_being_decoded_is_answered_also_when_every_process_is_told_to_stop(tmp_path: Path) -> None:
     """As a service manager tells them."""
     process = Process(tmp_path, SPEECHCLIP_DECODE_ISOLATION="true")
@@ -95,8 +99,9 @@ def test_what_is_being_decoded_is_answered_also_when_every_process_is_told_to_st
     with httpx2.Client(base_url=process.url, timeout=WAIT_S) as http:
         http.post("/embed", files={"image": drawn("dog")})
         asking = threading.Thread(target=lambda: answers.append(http.post("/embed", files={"image": large})))
+        used = sum(map(ticks, decoders))
         asking.start()
-        time.sleep(0.2)
+        wait_until(lambda: sum(map(ticks, decoders)) > used + 2)  # it is in the midst of it
         for pid in [process.process.pid, *decoders]:
             os.kill(pid, signal.SIGTERM)
         asking.join(WAIT_S)

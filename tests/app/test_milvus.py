@@ -21,6 +21,7 @@ from index.records import Record
 from tests.app.conftest import wait_until_ready
 from tests.app.problems import assert_problem
 from tests.fake_encoder import FakeEncoder, drawn
+from tests.patience import WAIT_S
 
 WORDS = ("dog", "cat")
 
@@ -101,7 +102,7 @@ def test_a_start_waits_for_a_server_that_is_not_there_yet(
     monkeypatch.setattr(startup, "open_store", open_store)
     monkeypatch.setattr(startup, "STORE_RETRY_S", 0.01)
     with TestClient(create_app(settings, encoder)) as client:
-        assert asked.wait(10)
+        assert asked.wait(WAIT_S)
         assert client.get("/livez").status_code == 200
         assert_problem(client.get("/readyz"), 503, "not_ready")
         there.set()

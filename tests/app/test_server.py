@@ -95,7 +95,7 @@ class Process:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Process]:
-    process = Process(tmp_path)
+    process = Process(tmp_path, SPEECHCLIP_DRAIN_S=str(WAIT_S))
     yield process
     with contextlib.suppress(ProcessLookupError):
         process.process.kill()
@@ -151,6 +151,7 @@ def a_live_search_is_sent_away_at_sigterm_and_a_slow_query_survives_it(service: 
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("stopping signal=SIGTERM")
         assert_problem(http.get("/readyz"), 503, "draining")
+        service.process.send_signal(signal.SIGTERM)  # nobody else will come
         assert json.loads(speaking.recv(WAIT_S))["code"] == "draining"
         with pytest.raises(ConnectionClosed) as closed:
             speaking.recv(WAIT_S)

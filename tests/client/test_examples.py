@@ -18,6 +18,7 @@ from index.store import Store
 from models.encoder import load_encoder
 from tests.browser import serving
 from tests.fake_encoder import WORDS, drawn
+from tests.patience import WAIT_S
 from tests.tiny_model import save_tiny_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +54,7 @@ def run(example: str, url: str, *arguments: str) -> str:
     start = [sys.executable] if example.endswith(".py") else ["bash"]
     environment = {**os.environ, "SPEECHCLIP_URL": url, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"}
     done = subprocess.run(
-        [*start, str(EXAMPLES / example), *arguments], env=environment, capture_output=True, text=True, timeout=120
+        [*start, str(EXAMPLES / example), *arguments], env=environment, capture_output=True, text=True, timeout=WAIT_S
     )
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
     return done.stdout

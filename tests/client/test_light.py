@@ -12,6 +12,7 @@ import pytest
 
 from scripts.installed import installed
 from tests.fake_encoder import spoken
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,7 +35,7 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and its requirements, and nothing else: what pip makes of it in an empty environment."""
     made, site = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("site")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(made)]
-    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stderr
     (wheel,) = made.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -53,7 +54,7 @@ def run(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-S", "-W", "error", "-c", f"import sys; sys.path.append({str(site)!r})\n"]
     command[-1] += arguments[0]
     return subprocess.run(
-        [*command, *arguments[1:]], cwd=site.parent, capture_output=True, text=True, timeout=60, check=False
+        [*command, *arguments[1:]], cwd=site.parent, capture_output=True, text=True, timeout=WAIT_S, check=False
     )
 
 

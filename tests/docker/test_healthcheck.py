@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import WAIT_S
+
 SCRIPT = Path(__file__).resolve().parents[2] / "docker" / "healthcheck.py"
 
 
@@ -23,7 +25,7 @@ def check(port: int) -> tuple[int, str]:
         env={**os.environ, "SPEECHCLIP_PORT": str(port)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=WAIT_S,
         check=False,
     )
     return done.returncode, done.stderr.strip()

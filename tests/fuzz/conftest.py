@@ -10,6 +10,7 @@ import pytest
 
 from tests.app.test_server import PROGRAM
 from tests.fuzz.service import Service
+from tests.patience import WAIT_S
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +19,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     command = [sys.executable, "-c", PROGRAM]
     service = Service(command, tmp_path_factory.mktemp("fuzz"), SPEECHCLIP_DECODE_ISOLATION="true")
     for name, kind in (("mine", "images"), ("other", "captions")):
-        httpx2.put(f"{service.url}/collections/{name}", json={"kind": kind}).raise_for_status()
+        httpx2.put(f"{service.url}/collections/{name}", json={"kind": kind}, timeout=WAIT_S).raise_for_status()
     yield service
     assert service.alive
     assert service.stop() == 0

@@ -20,6 +20,7 @@ from index.filters.language import parse, parse_field
 from index.records import Record
 from index.store import Store
 from tests.index.filter_strategies import filters
+from tests.patience import wait_until
 
 # Inner products of these are exact in float32, and many of them are equal: ties are the rule here.
 EXACT = np.array([*np.eye(4), *-np.eye(4), *(np.array(signs) / 2 for signs in product((1, -1), repeat=4))], np.float32)
@@ -127,6 +128,7 @@ def test_a_filter_holds_while_records_change(
     for turn in range(30):
         colour = ["blue", "red"][turn % 2]
         collection.add([Record(str(n), metadata={"colour": colour}) for n in range(40)], vectors)
+    wait_until(lambda: seen)
     done.set()
     for thread in threads:
         thread.join()

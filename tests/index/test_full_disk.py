@@ -22,6 +22,7 @@ from index.durable.snapshot import Snapshot
 from index.errors import StorageFailed
 from index.records import Record
 from index.store import Store
+from tests.patience import WAIT_S
 
 DIM = 64
 PICTURE = bytes(range(256)) * 4096
@@ -145,6 +146,6 @@ def maintaining(root: Path) -> None:
 def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path: Path, part: str) -> None:
     paths = [str(Path.cwd()), str(Path(__file__).parent)]
     command = [sys.executable, "-W", "error", "-c", PROGRAM, str(tmp_path / "collections"), part, *paths]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S, check=False)
 
     assert (done.stdout, done.returncode) == ("done\n", 0), done.stderr

@@ -14,6 +14,7 @@ from index import inspection
 from index.inspection import existing, inspect, is_writable
 from index.records import Record
 from index.store import Store
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -63,7 +64,7 @@ def test_one_whose_process_was_killed_is_known_by_its_log(tmp_path: Path) -> Non
         "from pathlib import Path; one = Store(Path(sys.argv[1])).create('shoes', 'images', 4, 'ab')\n"
         "one.add([Record('a')], np.eye(4, dtype=np.float32)[:1]); os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, timeout=60, check=False)
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, timeout=WAIT_S, check=False)
     (one,) = inspect(tmp_path)
 
     assert (one.in_use, one.closed_well, one.problem) == (False, False, None)

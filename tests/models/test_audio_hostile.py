@@ -10,8 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,19 @@ from models.audio import decode
 from models.errors import AudioError, AudioTooLong, UndecodableAudio
 from tests.audio_files import KINDS, encode, tone, wav_header
 from tests.hostile_files import BOMBS, mutate
+from tests.processor import ROUNDS, within
 
 MUTATIONS = int(os.environ.get("HOSTILE_FILES", "3000"))
 SHARES = 8
 ROOT = Path(__file__).parents[2]
 
 
-@contextmanager
-def processor_seconds(at_most: float) -> Iterator[None]:
-    """Time of this process: what else the machine does is not counted."""
-    start = time.process_time()
-    yield
-    assert time.process_time() - start < at_most
+def assert_refused(data: bytes, within_s: float, error: type[AudioError], match: str = "") -> None:
+    def refuse() -> None:
+        with pytest.raises(error, match=match):
+            decode(data)
+
+    within(within_s, refuse)
 
 
 def speech_like(seconds: float, rate: int, channels: int) -> NDArray[np.float64]:
@@ -75,8 +75,7 @@ def test_mutated_files_of_every_kind_give_sound_or_a_typed_error_in_bounded_time
     rng = np.random.default_rng(seed)
     for _ in range(MUTATIONS // SHARES):
         data = mutate(files[rng.integers(len(files))], rng)
-        with processor_seconds(at_most=1.0):
-            assert is_sound_or_refused(data)
+        assert within(1.0, partial(is_sound_or_refused, data))
 
 
 @given(data=st.binary(max_size=2_000), kept=st.integers(1, 2_000), which=st.integers(0))
@@ -88,29 +87,26 @@ def test_anything_after_a_good_start_gives_sound_or_a_typed_error(
 
 
 def test_random_bytes_are_refused_quickly() -> None:
-    with processor_seconds(at_most=2.0), pytest.raises(UndecodableAudio):
-        decode(np.random.default_rng(5).bytes(10 << 20))
+    assert_refused(np.random.default_rng(5).bytes(10 << 20), 2.0, UndecodableAudio)
 
 
 @pytest.mark.parametrize("kind", ["flac-16", "ogg-opus", "webm-live", "m4a", "mp3", "wav-u8"])
 def test_minutes_of_silence_cost_what_the_allowed_seconds_cost(kind: str) -> None:
     minutes = encode(np.zeros(300 * 8_000), 8_000, kind)
-    with processor_seconds(at_most=0.5), pytest.raises(AudioTooLong, match="longer than the 30 s"):
-        decode(minutes)
+    assert_refused(minutes, 0.5, AudioTooLong, "longer than the 30 s")
 
 
 @pytest.mark.parametrize("channels", [0, 33, 255, 65_535])
 @pytest.mark.parametrize("rate", [0, 1, 999, 16_000, 384_001, 2**31 - 1, 2**32 - 1])
 def test_channels_and_rates_that_nobody_has_are_refused(channels: int, rate: int) -> None:
     sound = np.random.default_rng(1).bytes(1 << 18)
-    with processor_seconds(at_most=1.0), pytest.raises(AudioError):
-        decode(wav_header(codec=1, channels=channels, rate=rate, bits=16, data_size=len(sound)) + sound)
+    header = wav_header(codec=1, channels=channels, rate=rate, bits=16, data_size=len(sound))
+    assert_refused(header + sound, 1.0, AudioError)
 
 
 def test_a_sample_rate_that_changes_all_the_time_is_refused() -> None:
     pieces = [encode(tone(0.05, rate), rate, "aac") for rate in (44_100, 48_000)]
-    with processor_seconds(at_most=2.0), pytest.raises(UndecodableAudio, match="changes more than 100 times"):
-        decode(b"".join(pieces) * 100)
+    assert_refused(b"".join(pieces) * 100, 2.0, UndecodableAudio, "changes more than 100 times")
 
 
 PLAYLISTS = {
@@ -132,12 +128,17 @@ def test_a_list_of_other_places_is_refused_at_once_and_nothing_is_opened(playlis
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         text = playlist.format(port=server.getsockname()[1], local=local)
-        start = time.monotonic()
-        with pytest.raises(UndecodableAudio, match="no readable audio file"):
-            decode(text.encode())
-        assert time.monotonic() - start < 1.0  # an RTP session would be waited for, for seconds
+        # An RTP session would be waited for, for seconds, each time.
+        assert any(refusal_s(text.encode()) < 1.0 for _ in range(10))
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+def refusal_s(playlist: bytes) -> float:
+    start = time.monotonic()
+    with pytest.raises(UndecodableAudio, match="no readable audio file"):
+        decode(playlist)
+    return time.monotonic() - start
 
 
 # Small files that ask for a lot of memory or time: none may take 200 MB, or a second.
@@ -163,10 +164,14 @@ def test_small_files_that_ask_for_much_get_little(bomb: str, tmp_path: Path) -> 
     path = tmp_path / "bomb"
     path.write_bytes(BOMBS[bomb]())
     command = [sys.executable, "-c", MEASURE, str(path)]
+    assert any(seconds < 1.0 and megabytes < 200 for seconds, megabytes in (measured(command) for _ in range(ROUNDS)))
+
+
+def measured(command: list[str]) -> tuple[float, float]:
+    """Seconds of processor time, and MB."""
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     seconds, megabytes = map(float, done.stdout.split())
-    assert seconds < 1.0
-    assert megabytes < 200
+    return seconds, megabytes

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import cast
 
 import numpy as np
@@ -15,6 +14,7 @@ from PIL import Image
 
 from models.clip import ImagePreprocessor, Tokenizer, build_clip, centre, on_white, unit
 from models.config import VisionConfig
+from tests.processor import within
 from tests.tiny_model import tiny_config
 
 SIZES = [515, 600, 1_514, 6_514, 49_408]
@@ -72,10 +72,7 @@ def test_a_text_that_spells_out_a_special_token_is_text(text: str) -> None:
 def test_a_book_of_one_word_takes_no_longer_than_a_page() -> None:
     word = "".join(np.random.default_rng(0).choice(list("abcdefghijklmnopqrstuvwxyz"), 1_000_000))
     tokenizer = Tokenizer()
-    start = time.process_time()
-    tokenizer([word])
-
-    assert time.process_time() - start < 2
+    within(2, lambda: tokenizer([word]))
 
 
 def test_words_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,10 +144,8 @@ def test_the_middle_is_the_middle_of_the_whole_resized_image(size: tuple[int, in
 @pytest.mark.parametrize("size", [(1, 1_000_000), (1_000_000, 1), (3, 400_001)])
 def test_a_line_of_a_million_pixels_costs_what_another_image_costs(size: tuple[int, int]) -> None:
     image = Image.new("RGB", size, "red")
-    start = time.process_time()
-    middle = centre(image, 224)
+    middle = within(2, lambda: centre(image, 224))
 
-    assert time.process_time() - start < 2
     assert middle.size == (224, 224)
     assert middle.getpixel((112, 112)) == (255, 0, 0)
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests.patience import WAIT_S
 from tests.tiny_model import save_tiny_model
 from tests.training.evaluation.spoken_words import write_manifest
 from training.cli import app
@@ -123,6 +124,6 @@ def test_where_nothing_can_be_written_is_told(here: Path, tmp_path: Path) -> Non
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:
     heavy = ("torch", "transformers", "numpy", "av", "PIL", "rich.console")
     code = f"import sys, training.cli; print([name for name in {heavy} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=WAIT_S)
 
     assert found.stdout == "[]\n"

@@ -56,14 +56,14 @@ export class SpeakButton {
     this.button.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       this.button.setPointerCapture(event.pointerId);
-      this.#press();
+      this.#press(event);
     });
-    this.button.addEventListener("pointerup", () => this.#release());
-    this.button.addEventListener("pointercancel", () => this.#release());
+    this.button.addEventListener("pointerup", (event) => this.#release(event));
+    this.button.addEventListener("pointercancel", (event) => this.#release(event));
     this.button.addEventListener("contextmenu", (event) => event.preventDefault());
     // Screen readers send a click alone; after a pointer it only repeats what was already done.
-    this.button.addEventListener("click", () => {
-      if (performance.now() - this.#releasedAt > CLICK_AFTER_RELEASE_MS) this.#toggle();
+    this.button.addEventListener("click", (event) => {
+      if (event.timeStamp - this.#releasedAt > CLICK_AFTER_RELEASE_MS) this.#toggle();
     });
   }
 
@@ -71,12 +71,12 @@ export class SpeakButton {
     document.addEventListener("keydown", (event) => {
       if (!this.#isSpeakKey(event)) return;
       event.preventDefault();
-      if (!event.repeat) this.#press();
+      if (!event.repeat) this.#press(event);
     });
     document.addEventListener("keyup", (event) => {
       if (!this.#isSpeakKey(event)) return;
       event.preventDefault();
-      this.#release();
+      this.#release(event);
     });
   }
 
@@ -87,14 +87,15 @@ export class SpeakButton {
     return event.key === " " && !event.target.closest?.("button, a, input, select, textarea, summary, dialog, audio");
   }
 
-  #press() {
+  // By the times of the events: a page that is held up must not take a short press for a long one.
+  #press(event) {
     this.#holding = this.#phase === "idle";
-    this.#pressedAt = performance.now();
+    this.#pressedAt = event.timeStamp;
     this.#toggle();
   }
 
-  #release() {
-    this.#releasedAt = performance.now();
+  #release(event) {
+    this.#releasedAt = event.timeStamp;
     const held = this.#holding && this.#releasedAt - this.#pressedAt > HOLD_MS;
     this.#holding = false;
     if (held && this.#phase === "recording") this.recorder.stop();

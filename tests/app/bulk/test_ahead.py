@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from app.bulk.ahead import ahead
+from tests.patience import WAIT_S
 
 
 def test_results_come_in_the_order_of_the_things() -> None:
@@ -36,7 +37,7 @@ def test_it_is_never_further_ahead_than_it_may() -> None:
 
 
 def test_several_work_at_one_time() -> None:
-    meeting = threading.Barrier(3, timeout=20)
+    meeting = threading.Barrier(3, timeout=WAIT_S)
 
     with ahead(range(3), lambda one: meeting.wait(), threads=3, most=3) as results:
         assert sorted(results) == [0, 1, 2]

@@ -14,6 +14,7 @@ from app.diagnosis import ports
 from app.settings import Settings
 from app.version import DISTRIBUTION, service_version
 from tests.app.diagnosis.told import told
+from tests.patience import WAIT_S
 
 
 class Answers:
@@ -59,8 +60,9 @@ def info(version: str) -> tuple[int, str]:
     ],
 )
 def test_who_answers_on_the_port(
-    settings: Settings, answers: dict[str, tuple[int, str]], level: str, words: str
+    settings: Settings, answers: dict[str, tuple[int, str]], level: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ports, "PATIENCE_S", WAIT_S)
     with Answers(**answers) as program:
         assert words in told(ports.check_ports(settings.model_copy(update={"port": program.port})), level)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from models.audio import decode
 from models.branches.keywords import KeywordSlot, Subword
 from tests.app.slot_encoder import SlotEncoder
 from tests.fake_encoder import spoken
+from tests.processor import within
 
 DIM = 16
 
@@ -141,11 +141,9 @@ def test_many_slots_and_a_large_vocabulary_take_no_time() -> None:
         KeywordSlot(number, 0.0, 1.0, [], _unit(random.standard_normal(512)), np.ones(1, np.float32), 0.02)
         for number in range(MOST_SLOTS)
     ]
-    started = time.process_time()
-    spoken = spoken_keywords(slots, words, top_k=1000)
+    spoken = within(2, lambda: spoken_keywords(slots, words, top_k=1000))
 
     assert len(spoken.words) == 1000
-    assert time.process_time() - started < 2
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from app import settings
 from app.settings import Settings
 from app.tracing import Untraced, make_traces
+from tests.patience import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -34,7 +35,7 @@ def test_off_they_import_nothing_and_neither_does_the_framework_for_itself(tmp_p
         env={**os.environ, "FASTAPI_OTEL_AUTO_CONFIGURE": "true"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=WAIT_S,
     )
 
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

@@ -9,6 +9,7 @@ import tarfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from index.durable.snapshot import Snapshot, _Hashing
 from index.errors import CollectionDamaged, CollectionError, CollectionExists, CollectionLocked, SnapshotDamaged
 from index.records import Record
 from index.store import Store
+from tests.patience import wait_until
 
 EYE = np.eye(8, dtype=np.float32)
 PICTURE = b"a picture"
@@ -141,10 +143,10 @@ def test_a_hundred_swaps_under_search_load(snapshot: Snapshot, collection: Colle
     collection.add([Record(f"other-{number}") for number in range(5)], EYE[:5])
     other = collection.snapshot(tmp_path / "other.snapshot")
     states = {frozenset({"a", "b"}), frozenset(f"other-{number}" for number in range(5))}
-    done = threading.Event()
+    done, seen = threading.Event(), set[frozenset[str]]()
 
-    def search() -> tuple[int, set[frozenset[str]]]:
-        seen, count = set[frozenset[str]](), 0
+    def search() -> int:
+        count = 0
         while not done.is_set():
             first, second = collection.search(EYE[:2], 9)
             found = frozenset(hit.record.id for hit in first)
@@ -154,7 +156,7 @@ def test_a_hundred_swaps_under_search_load(snapshot: Snapshot, collection: Colle
             assert frozenset(record.id for record in collection.list(9)) in states
             seen.add(found)
             count += 1
-        return count, seen
+        return count
 
     with ThreadPoolExecutor(3) as pool:
         searches = [pool.submit(search) for _ in range(3)]
@@ -162,12 +164,14 @@ def test_a_hundred_swaps_under_search_load(snapshot: Snapshot, collection: Colle
             for number in range(100):
                 collection.restore(other if number % 2 else snapshot)
                 collection.compact() if number % 10 == 0 else collection.flush()
+                if number < 2:
+                    wait_until(partial(seen.__contains__, frozenset(record.id for record in collection.list(9))))
         finally:
             done.set()
-        outcomes = [one.result() for one in searches]
-    assert {state for _, seen in outcomes for state in seen} == states
+        counts = [one.result() for one in searches]
+    assert seen == states
     assert collection.version == 103
-    print(f"{sum(count for count, _ in outcomes)} searches")
+    print(f"{sum(counts)} searches")
 
 
 def test_every_damage_is_found_before_anything_is_replaced(

@@ -15,6 +15,7 @@ import pytest
 
 from index.collection import Collection
 from index.errors import BuildFailed, CollectionDamaged, InvalidRecipe, RecallMissed
+from index.large import builder as builder_module
 from index.large.builder import PREFIX, Builder, Effort, sweep
 from index.large.building import INDEX, VECTORS
 from index.large.matrix import Matrix
@@ -99,6 +100,13 @@ def during_a_build(builder: Builder, folder: Path, act: Callable[[int], object])
         except BuildFailed as error:
             return str(error)
     pytest.fail("nothing stopped it")
+
+
+def test_a_process_that_has_said_all_need_not_end(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(builder_module, "GRACE_S", 0.0)
+
+    with Builder(folder).run(order(folder), quiet) as (out, _):
+        assert (out / INDEX).is_file()
 
 
 def test_a_cancelled_build_ends_and_no_other_starts(folder: Path) -> None:

@@ -27,7 +27,8 @@ from models.folder import find_model
 from models.published import hub as hub_module
 from models.published.pull import ASKING, CONVERTING, DOWNLOADING, WAITING, WORK, pull
 from models.published.registry import PublishedModel, Registry
-from tests.fake_hub import PATIENCE_S, Answer, FakeHub, fake_hub, point_to, unused_url
+from tests.fake_hub import Answer, FakeHub, fake_hub, point_to, unused_url
+from tests.patience import wait_until
 from tests.published_model import TINY, write_checkpoint
 
 Pull = Callable[..., Path]
@@ -148,7 +149,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(hub: FakeHub, checkpoin
     [
         [Answer(cut=5000, reset=True)],
         [Answer(status=500), Answer(status=503)],
-        [Answer(delay=2 * PATIENCE_S), Answer(delay=2 * PATIENCE_S)],
+        [Answer(slow=True), Answer(slow=True)],
         [Answer(cut=0)],
     ],
     ids=["torn down", "errors of the hub", "a slow first byte", "nothing at all"],
@@ -160,7 +161,7 @@ def test_trouble_that_passes_is_outlasted(hub: FakeHub, pull_tiny: Pull, answers
 
 
 def test_a_hub_that_starts_late_is_waited_for(hub: FakeHub, pull_tiny: Pull) -> None:
-    hub.plan("HEAD", Answer(status=500), Answer(status=502), Answer(delay=2 * PATIENCE_S))
+    hub.plan("HEAD", Answer(status=500), Answer(status=502), Answer(slow=True))
 
     find_model(str(pull_tiny())).load()
 
@@ -178,12 +179,12 @@ def test_a_hub_that_starts_late_is_waited_for(hub: FakeHub, pull_tiny: Pull) -> 
         ("HEAD", Answer(status=403), AccessRefused, "status 403"),
         ("HEAD", Answer(status=500), HubUnreachable, "status 500"),
         ("HEAD", Answer(status=418), HubUnreachable, "status 418"),
-        ("HEAD", Answer(delay=2 * PATIENCE_S), HubUnreachable, "does not answer in time"),
+        ("HEAD", Answer(slow=True), HubUnreachable, "does not answer in time"),
         ("HEAD", Answer(headers=False), HubUnreachable, "does not answer as a hub does"),
         ("GET", Answer(status=404), ModelGone, "moved or deleted"),
         ("GET", Answer(status=403), AccessRefused, "status 403"),
         ("GET", Answer(status=500), HubUnreachable, "try again later"),
-        ("GET", Answer(delay=2 * PATIENCE_S), HubUnreachable, "does not answer in time"),
+        ("GET", Answer(slow=True), HubUnreachable, "does not answer in time"),
         ("GET", Answer(cut=0), BrokenDownload, "broke off"),
         ("GET", Answer(cut=0, reset=True), BrokenDownload, "broke off"),
         ("GET", Answer(cut=5000, size=5000), BrokenDownload, "in the size that"),
@@ -320,18 +321,20 @@ def test_what_a_killed_pull_left_is_cleared(hub: FakeHub, models: Path, pull_tin
 
 
 def test_two_pulls_at_once_take_turns(hub: FakeHub, pull_tiny: Pull, steps: Steps) -> None:
-    hub.plan("HEAD", Answer(delay=PATIENCE_S / 2))
+    both = threading.Event()
+    hub.plan("HEAD", Answer(held=both))
     found = list[Path]()
     threads = [threading.Thread(target=lambda: found.append(pull_tiny())) for _ in range(2)]
     for thread in threads:
         thread.start()
+    wait_until(lambda: WAITING in [step for step, _, _ in steps])
+    both.set()
     for thread in threads:
         thread.join()
 
     assert len(found) == 2
     assert len(set(found)) == 1
     assert hub.count("GET") == 1
-    assert WAITING in [step for step, _, _ in steps]
 
 
 def test_the_library_is_asked_a_few_times_only(hub: FakeHub, pull_tiny: Pull) -> None:

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from models.folder import find_model
+from tests.patience import WAIT_S
 from tests.training.published.tiny_training import tiny_start, write_corpus
 from training.cli import app
 
@@ -71,6 +72,6 @@ def test_a_recipe_that_is_not_there_is_told(here: Path) -> None:
 
 def test_help_needs_neither_torch_nor_lightning() -> None:
     code = "import sys, training.published.command; print([n for n in ('torch', 'lightning') if n in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=WAIT_S)
 
     assert found.stdout == "[]\n"

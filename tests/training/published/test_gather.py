@@ -11,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from models.folder import ModelFolder
+from tests.patience import WAIT_S
 from tests.training.published.tiny_training import fresh, noise_batch, tiny_start
 from training.published.gather import everyones, world
 from training.published.module import InTraining
@@ -59,7 +60,7 @@ def together(start: ModelFolder, tmp_path_factory: pytest.TempPathFactory) -> li
     for one in processes:
         one.start()
     for one in processes:
-        one.join(120)
+        one.join(WAIT_S)
     assert [one.exitcode for one in processes] == [0, 0]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(PROCESSES)]
 

@@ -16,6 +16,7 @@ import torch
 
 from models.encoder import load_encoder
 from models.folder import find_model
+from tests.patience import WAIT_S
 from tests.tiny_model import BRANCHES, BranchName, save_tiny_model
 from tests.training.published.tiny_training import training, write_corpus
 from training.errors import DatasetError
@@ -125,7 +126,7 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
     cut = training(corpus, start, tmp_path / "cut", "hybrid+", **changes)
     process = multiprocessing.get_context("fork").Process(target=run, args=(cut, Killed(after, in_validation)))
     process.start()
-    process.join(120)
+    process.join(WAIT_S)
     assert process.exitcode == -signal.SIGKILL
     assert not (tmp_path / "cut" / "model").exists()
     resumed, _ = run(cut)

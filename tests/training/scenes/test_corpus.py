@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.patience import wait_until
 from tests.training.scenes.scene_packages import Choir
 from training.datasets.check import check
 from training.errors import NotReady
@@ -150,10 +150,7 @@ def killed_half_way(program: Path, packages: Path, out: Path) -> list[Path]:
 @pytest.mark.usefixtures("espeak")
 def test_killed_while_it_works_it_ends_the_same_and_leaves_nobody_behind(packages: Path, tmp_path: Path) -> None:
     workers = killed_half_way(tmp_path / "program.py", packages, tmp_path / "killed")
-    deadline = time.monotonic() + 60
-    while any(worker.exists() for worker in workers):
-        assert time.monotonic() < deadline, "a worker goes on without its parent"
-        time.sleep(0.05)
+    wait_until(lambda: not any(worker.exists() for worker in workers), lambda: "a worker goes on without its parent")
 
     recipe = Recipe(packages, 1, {"espeak": 1.0}, {}, size=3)
     sizes = {"train": 9, "dev": 9}
