@@ -98,7 +98,6 @@ def open_browser(playwright: Playwright, says: Path | None, allowed: bool = True
     if says is not None:
         flags.append(f"--use-file-for-fake-audio-capture={says}")
     browser = playwright.chromium.launch(executable_path=find_chromium(), args=flags, timeout=WAIT_MS)
-    browser.on("context", lambda context: context.set_default_timeout(WAIT_MS))
     expect.set_options(timeout=WAIT_MS)
     try:
         yield browser

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, ViewportSize, expect
 
 from tests.browser import Watch, microphone_file, open_browser, running_service, synthetic_voice, watch_for
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +67,7 @@ def visit(address: str) -> Iterator[Visit]:
 
         def visit(browser: Browser, size: ViewportSize = WIDE, scheme: Scheme = "light", scale: float = 1) -> Page:
             context = browser.new_context(viewport=size, color_scheme=scheme, device_scale_factor=scale)
+            context.set_default_timeout(WAIT_MS)
             contexts.callback(context.close)
             page = context.new_page()
             watch.attach(page)

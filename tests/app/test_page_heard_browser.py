@@ -16,6 +16,7 @@ from tests.app.conftest import make_store
 from tests.app.slot_encoder import SlotEncoder, said
 from tests.browser import Watch, serving
 from tests.fake_encoder import drawn, spoken
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +36,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     """The page, ready and aware of its model; at the end nothing may have gone wrong in it."""
     watch = Watch(address)
     context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     watch.attach(page)
     page.goto(address)

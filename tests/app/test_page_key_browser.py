@@ -14,6 +14,7 @@ from app.settings import Settings
 from tests.app.conftest import make_store
 from tests.browser import serving
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +33,7 @@ def address(browser: Browser, media_root: Path, tmp_path_factory: pytest.TempPat
 @pytest.fixture
 def page(browser: Browser, address: str) -> Iterator[Page]:
     context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     page.goto(address)
     yield page

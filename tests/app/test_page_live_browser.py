@@ -18,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.browser import Watch, microphone_file, open_browser, serving, watch_for
 from tests.fake_encoder import FakeEncoder, tone, wav
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +64,7 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
         def visit(address: str, script: str = "", motion: str = "no-preference", watched: bool = True) -> Page:
             context = browser.new_context(reduced_motion="reduce" if motion == "reduce" else "no-preference")
+            context.set_default_timeout(WAIT_MS)
             contexts.callback(context.close)
             page = context.new_page()
             if script:

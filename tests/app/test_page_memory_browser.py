@@ -15,6 +15,7 @@ from app.settings import Settings
 from tests.app.conftest import make_store
 from tests.browser import Watch, serving
 from tests.fake_encoder import FakeEncoder, drawn, spoken
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +42,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
     """Opens the page at a part of it; at the end nothing may have gone wrong in it."""
     watch = Watch(address)
     context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
     context.grant_permissions(["clipboard-read", "clipboard-write"])
 
     def visit(part: str = "", script: str = "") -> Page:

@@ -15,6 +15,7 @@ from index.records import Record
 from index.store import Store
 from tests.app.looking_encoder import LookingEncoder, pair
 from tests.browser import Watch, serving
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +49,7 @@ def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
         made.add(records, vectors)
     with serving(create_app(Settings(data=tmp_path), encoder)) as address:
         watch, context = Watch(address), browser.new_context()
+        context.set_default_timeout(WAIT_MS)
         page = context.new_page()
         watch.attach(page)
         page.goto(f"{address}/#search/dog")

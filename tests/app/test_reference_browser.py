@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.errors import PROBLEMS
 from tests.browser import Watch
-from tests.patience import WAIT_S, wait_until
+from tests.patience import WAIT_MS, WAIT_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,7 @@ def address(client: TestClient) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def page(browser: Browser, address: str) -> Iterator[Page]:
     watch, page = Watch(address), browser.new_page()
+    page.set_default_timeout(WAIT_MS)
     watch.attach(page)
     page.goto(f"{address}/docs#audio_too_long")
     page.wait_for_selector("section.card")

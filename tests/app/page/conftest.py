@@ -14,6 +14,7 @@ from app.settings import Settings
 from tests.app.conftest import make_store
 from tests.browser import Watch, serving
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_MS
 
 WIDE = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=390, height=844)
@@ -40,6 +41,7 @@ def visit(browser: Browser, address: str) -> Iterator[Visit]:
         def visit(view: str = "", size: ViewportSize = WIDE, scheme: str = "light") -> Page:
             # What is asked of the page is asked of how it looks in the end, not half way through a transition.
             context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+            context.set_default_timeout(WAIT_MS)
             contexts.callback(context.close)
             page = context.new_page()
             watch.attach(page)

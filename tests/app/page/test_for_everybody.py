@@ -11,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.app.page.conftest import PHONE, WIDE, Visit
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -115,6 +116,7 @@ def test_without_scripts_it_says_what_it_is(visit: Visit, address: str) -> None:
     browser = visit().context.browser
     assert browser is not None
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(WAIT_MS)
     page = context.new_page()
     page.goto(address)
 

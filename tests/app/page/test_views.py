@@ -15,6 +15,7 @@ from tests.app.conftest import make_store
 from tests.app.page.conftest import Visit
 from tests.browser import serving
 from tests.fake_encoder import FakeEncoder
+from tests.patience import WAIT_MS
 
 pytestmark = pytest.mark.slow
 
@@ -193,6 +194,7 @@ def test_a_key_that_is_not_for_this_can_be_changed(browser: Browser, tmp_path: P
         "writer": KeyRule(sha256=digest("scs_writer"), scopes=frozenset({"search", "write"})),
     }
     context = browser.new_context()
+    context.set_default_timeout(WAIT_MS)
     with serving(create_app(Settings(data=tmp_path, api_keys=keys), encoder)) as url:
         page = context.new_page()
         page.goto(f"{url}/#collections")
