@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests.patience import WAIT_S
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("typescript")
 PAUSES_S = (5.0, 20.0)
@@ -32,13 +34,18 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def install(folder: Path) -> str:
     """Why it could not be; empty when it is. A registry that does not answer is asked again."""
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    for pause in (*PAUSES_S, None):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
-        if done.returncode == 0:
-            return ""
-        if pause is not None:
-            time.sleep(pause)
-    return done.stderr[-500:]
+    reason = ""
+    for pause in (*PAUSES_S, 0.0):
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=WAIT_S)
+        except subprocess.TimeoutExpired as error:
+            reason = str(error)
+        else:
+            if done.returncode == 0:
+                return ""
+            reason = done.stderr[-500:]
+        time.sleep(pause)
+    return reason
 
 
 def absent(reason: str) -> NoReturn:
@@ -48,7 +55,7 @@ def absent(reason: str) -> NoReturn:
 
 
 def run(folder: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=WAIT_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
