@@ -30,7 +30,7 @@ SHARES = 8
 ROOT = Path(__file__).parents[2]
 
 
-def assert_refused(data: bytes, within_s: float, error: type[AudioError], match: str = "") -> None:
+def assert_refused(data: bytes, within_s: float, error: type[AudioError], match: str | None = None) -> None:
     def refuse() -> None:
         with pytest.raises(error, match=match):
             decode(data)
