@@ -60,8 +60,9 @@ class Program:
                     if isinstance(error, httpx2.ConnectError):
                         return
 
-    def has_answers(self, since: float) -> bool:
-        return any(self.began[id] > since for id in list(self.answers))
+    def late(self, since: float) -> int:
+        """How many were asked for after that, and answered."""
+        return sum(self.began[id] > since for id in list(self.answers))
 
     def _with_id(self, number: int, id: str) -> dict[str, Any]:
         request = {"method": "POST", **self.request(number)}
@@ -113,7 +114,7 @@ def test_under_load_nothing_that_was_accepted_is_lost(service: Service, tmp_path
         wait_until(lambda: "stopping signal=SIGTERM" in service.log)
         assert_problem(httpx2.get(f"{service.url}/readyz", timeout=WAIT_S), 503, "draining")
         assert httpx2.get(f"{service.url}/info", timeout=WAIT_S).headers["connection"] == "close"
-        wait_until(lambda: all(program.has_answers(stopped_at) for program in programs))
+        wait_until(lambda: all(program.late(stopped_at) for program in programs))
         over.set()
         assert ending.result(WAIT_S).reason == "end"
 
@@ -130,6 +131,8 @@ def test_under_load_nothing_that_was_accepted_is_lost(service: Service, tmp_path
     with pytest.raises(errors.Draining):
         lasting.result()
     assert_all_are_answered(programs, service.log, closed_at)
+    late = sum(program.late(stopped_at) for program in programs)
+    print(f"{sum(len(program.answers) for program in programs)} answers, {late} of them asked for after SIGTERM")
     assert_all_are_stored(programs, tmp_path)
 
 
@@ -177,7 +180,6 @@ def assert_all_are_answered(programs: list[Program], log: str, closed_at: float)
             # A connection that came with the last moment of the port may be accepted by the system alone.
             assert id not in accepted, id
             assert gave_up_at > closed_at, id
-    print(f"{sum(len(program.answers) for program in programs)} answers")
     assert "Traceback" not in log
 
 
