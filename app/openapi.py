@@ -95,6 +95,11 @@ def batch_request() -> Json:
     }
 
 
+def file_request(media_type: str) -> Json:
+    """The body that is a file, for `openapi_extra`."""
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": BINARY}}}}
+
+
 def openapi_of(app: FastAPI) -> Callable[[], Json]:
     """The function that FastAPI calls for `/openapi.json`; the document is made once."""
 

@@ -196,6 +196,10 @@ class CollectionDetails(_Response):
         None,
         description="On disk, of records and index, not of media. Null where they are not in files, and in `/info`.",
     )
+    media_bytes: int | None = Field(
+        None,
+        description="On disk, of the files that it keeps itself. Null where others keep some too, and in `/info`.",
+    )
     model: str | None = Field(None, description="Fingerprint of the model that made its vectors.")
     recipe: str | None = Field(None, description="How vectors are found: `Flat` compares each.")
     recall: float | None = Field(
@@ -283,6 +287,7 @@ class Limits(_Response):
     max_top_k: int
     max_items: int = Field(description="Most items in one batch.")
     max_batch_bytes: int = Field(description="Largest body with items.")
+    max_snapshot_bytes: int = Field(description="Largest snapshot that can be sent.")
     deadline_s: float
 
 

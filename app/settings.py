@@ -17,6 +17,7 @@ from models.config import Precision
 from models.published.shelf import default_data, models_below
 
 MIB = 1024 * 1024
+GIB = 1024 * MIB
 TRACES_PACKAGE = "opentelemetry-exporter-otlp-proto-http"
 
 
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     deadline_s: float = Field(30.0, gt=0, description="A query that is not answered after so long is given up.")
     max_items: int = Field(256, ge=1, le=4096, description="Most items in one batch.")
     max_batch_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body with items for a collection.")
+    max_snapshot_bytes: int = Field(16 * GIB, ge=1024, description="Largest snapshot that can be sent.")
     batch_deadline_s: float = Field(300.0, gt=0, description="A batch that is not embedded after so long is given up.")
 
     @field_validator("workers")

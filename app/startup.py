@@ -14,6 +14,7 @@ from app.chosen import chosen_model
 from app.engine import BROKEN, Engine
 from app.engine.waiting import Bounds
 from app.errors import INTERNAL, kind_of
+from app.keeping.arriving import sweep
 from app.query.keywords import Vocabularies
 from app.settings import Settings
 from app.state import Loaded, State
@@ -76,6 +77,7 @@ class Startup:
     def _load(self) -> None:
         settings = self._state.settings
         store = self._store or self._open_store()
+        sweep(settings.snapshots)
         encoder = self._encoder or self._build(store)
         self._step("opening the collections", 0, 1)
         catalogue = Catalogue(store)

@@ -25,6 +25,9 @@ MOST_UPKEEP = 8
 MOST_BATCHES = 8
 """Batches of items being read, embedded or stored at one time; more are refused."""
 
+MOST_ARRIVING = 2
+"""Snapshots being sent at one time; more are refused."""
+
 
 @dataclass(frozen=True)
 class Loaded:
@@ -52,6 +55,7 @@ class State:
         self.upkeep = BoundedPool("upkeep", threads=1, max_waiting=MOST_UPKEEP)
         self.streams = Admission(settings.max_streams)
         self.batches = Admission(MOST_BATCHES)
+        self.arriving = Admission(MOST_ARRIVING)
         self.batch_turn = asyncio.Lock()
         """Held while items of a batch are with the encoder, so that queries never wait for more than one group."""
         self.partial: Loaded | None = None

@@ -89,6 +89,9 @@ class Collection(Protocol):
     def size(self) -> int | None:
         """Bytes on disk of records and index, without media; None where they are not in files here."""
 
+    def media_size(self) -> int | None:
+        """Bytes on disk of the media that it keeps; None where others keep some too."""
+
     def compact(self) -> tuple[int, int]: ...
 
     def snapshot(self, path: Path) -> Snapshot: ...

@@ -44,9 +44,14 @@ class Upkeep(ABC):
     def _flush(self) -> None: ...
 
     def size(self) -> int:
-        """Bytes on disk of records and index; not of media, of which there may be any number to look at."""
+        """Bytes on disk of records and index."""
         with files.storage(f"the size of {self._manifest.name!r} cannot be read"):
             return files.size(self._folder, "*")
+
+    def media_size(self) -> int:
+        """Bytes on disk of the media that it keeps, until compacting also of what no record names any more."""
+        with files.storage(f"the size of the media of {self._manifest.name!r} cannot be read"):
+            return self._media.size()
 
     def compact(self) -> tuple[int, int]:
         """Give back the room of what was deleted or replaced: of records, and of media that no record names.
@@ -84,7 +89,8 @@ class Upkeep(ABC):
         with self._upkeep, self._writing:
             self._check_open()
             with self._another() as (file, opened):
-                snapshot.unpack(self._folder, file)
+                with self._media.replaced():
+                    snapshot.unpack(self._folder, file)
                 new = snapshot.manifest_for(self._manifest.name, file)
                 table = opened(new.dim)
                 table.check()

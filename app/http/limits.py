@@ -16,6 +16,9 @@ from app.settings import Settings
 LINGER_S = 2.0
 SMALL = 256 * 1024  # bytes
 ITEMS_PATH = re.compile(r"(/v1)?/collections/[^/]+/items")
+SNAPSHOTS_PATH = re.compile(r"(/v1)?/snapshots")
+STRETCH = 1024 * 1024
+"""Bytes of a body that is not held, for which there is as much time as for the whole of another."""
 
 
 class BodyLimits:
@@ -49,6 +52,8 @@ class BodyLimits:
 
     def most(self, scope: Scope) -> int:
         """The largest body that a request may have."""
+        if is_passed_on(scope):
+            return self._settings.max_snapshot_bytes
         items = scope["method"] == "POST" and ITEMS_PATH.fullmatch(scope["path"])
         return self._settings.max_batch_bytes if items else self._settings.max_body_bytes
 
@@ -69,6 +74,11 @@ class BodyLimits:
         await response(scope, body.receive, body.send)
 
 
+def is_passed_on(scope: Scope) -> bool:
+    """Whether the body goes to the disk piece by piece, so that it is never held."""
+    return scope["method"] == "POST" and SNAPSHOTS_PATH.fullmatch(scope["path"]) is not None
+
+
 class _Body:
     """One request's body on its way in, and the response that may overtake it."""
 
@@ -79,6 +89,7 @@ class _Body:
         length = headers.get("content-length", "")
         self.declared = int(length) if length.isascii() and length.isdigit() else None
         self.counted = 0
+        self._held, self._passed_on = 0, is_passed_on(scope)
         self._expected = self.declared != 0 and (self.declared is not None or "transfer-encoding" in headers)
         self._waits_for_consent = "expect" in headers
         self._late_at: float | None = None
@@ -88,9 +99,7 @@ class _Body:
             return await self._receive()
         message = await self._in_time()
         self._waits_for_consent = False
-        size = len(message.get("body", b""))
-        self.counted += size
-        self._limits.hold(size)
+        self._hold(len(message.get("body", b"")))
         self._note_end(message)
         try:
             self._limits.judge(self.counted, self.most)
@@ -101,8 +110,8 @@ class _Body:
 
     def release(self) -> None:
         """What was counted is no longer held."""
-        self._limits.hold(-self.counted)
-        self.counted = 0
+        self._limits.hold(-self._held)
+        self._held = 0
 
     async def send(self, message: Message) -> None:
         """Pass the response on; where it overtakes the body, the rest of the body is read and thrown away first.
@@ -121,6 +130,15 @@ class _Body:
         await self._send({**message, "more_body": True})
         await self._linger()
         await self._send({"type": "http.response.body", "body": b""})
+
+    def _hold(self, size: int) -> None:
+        if self._passed_on:
+            self.release()  # who asks for the next piece is done with the last
+            if self.counted // STRETCH < (self.counted + size) // STRETCH:
+                self._late_at = None
+        self.counted += size
+        self._held += size
+        self._limits.hold(size)
 
     async def _in_time(self) -> Message:
         now = asyncio.get_running_loop().time()

@@ -44,7 +44,9 @@ async def describe_collection(request: Request, name: str) -> CollectionDetails:
     await _look_around(loaded)
     catalogue = loaded.catalogue
     try:
-        return await state.searching.run(lambda: measured(catalogue.get(name)))
+        collection = await state.searching.run(catalogue.get, name)
+        # In no thread of searches, which are few: a first look at a million files takes seconds.
+        return await asyncio.to_thread(measured, collection)
     except CollectionBusy as error:
         return opening(name, error)
     except CollectionError as error:
@@ -134,8 +136,9 @@ def describe_all(loaded: Loaded, one: Callable[[Collection], CollectionDetails])
 
 
 def measured(collection: Collection) -> CollectionDetails:
-    """The same with its size, for which files are looked at. Raises `StorageFailed`."""
-    return describe(collection).model_copy(update={"bytes": collection.size()})
+    """The same with its sizes, for which files are looked at. Raises `StorageFailed`."""
+    sizes = {"bytes": collection.size(), "media_bytes": collection.media_size()}
+    return describe(collection).model_copy(update=sizes)
 
 
 def describe(collection: Collection) -> CollectionDetails:

@@ -111,5 +111,6 @@ def _limits(state: State) -> Limits:
         max_top_k=MAX_TOP_K,
         max_items=settings.max_items,
         max_batch_bytes=settings.max_batch_bytes,
+        max_snapshot_bytes=settings.max_snapshot_bytes,
         deadline_s=settings.deadline_s,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
-from app.errors import InvalidParameter
+from app.errors import InvalidParameter, UnsupportedMedia
 from app.http.hosts import from_own_page
+from app.keeping.arriving import accept, arriving, was_sent, write
 from app.keeping.items import RestoreRequest
 from app.keeping.snapshots import delete_snapshot, new_snapshot, snapshot_file, snapshots_in
-from app.openapi import file_responses, problem_responses
+from app.openapi import file_request, file_responses, problem_responses
 from app.routes.collections import measured
 from app.routes.items import info
 from app.schemas import (
@@ -25,6 +26,7 @@ from index.backend import Collection
 from index.durable.snapshot import Snapshot
 from index.errors import InvalidName, ModelMismatch
 
+SNAPSHOT_TYPE = "application/x-tar"
 PROBLEMS = (403, 404, 422, 429, 503)
 
 router = APIRouter(tags=["upkeep"])
@@ -56,13 +58,7 @@ async def make_snapshot(request: Request, name: str) -> NewSnapshot:
     state = state_of(request)
     collection = await state.searching.run(state.loaded().catalogue.get, name)
     snapshot = await state.upkeep.run(collection.snapshot, new_snapshot(state.settings.snapshots, name))
-    contents = snapshot.contents
-    return NewSnapshot(
-        name=snapshot.path.name,
-        bytes=snapshot.bytes,
-        sha256=snapshot.sha256,
-        collection=CollectionInfo(name=name, version=contents.version, count=contents.count),
-    )
+    return _told(snapshot)
 
 
 @router.post(
@@ -92,19 +88,41 @@ async def list_snapshots(request: Request) -> SnapshotsResponse:
     return SnapshotsResponse(snapshots=[SnapshotDetails(name=path.name, bytes=path.stat().st_size) for path in found])
 
 
+@router.post(
+    "/snapshots",
+    summary="Send a snapshot",
+    status_code=201,
+    dependencies=[Depends(from_own_page)],
+    responses=problem_responses((400, 403, 408, 413, 415, 422, 429, 503)),
+    openapi_extra=file_request(SNAPSHOT_TYPE),
+)
+async def send_snapshot(request: Request) -> NewSnapshot:
+    """Keep a snapshot that was made elsewhere, once it is verified; its name is made of what is in it.
+
+    It is written to the disk as it comes. What breaks off, or is no snapshot, leaves nothing behind.
+    """
+    state = state_of(request)
+    state.readiness.require()
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("Compressed bodies are not read; send the snapshot as it is.")
+    with state.arriving.hold(), arriving(state.settings.snapshots) as (path, file):
+        await write(request.stream(), file)
+        return _told(await state.upkeep.run(accept, path, state.settings.snapshots))
+
+
 @router.get(
     "/snapshots/{file}",
     summary="Get a snapshot",
     response_class=FileResponse,
     responses={
-        **file_responses("application/x-tar"),
+        **file_responses(SNAPSHOT_TYPE),
         **problem_responses((404, 416, 422, 503)),
     },
 )
 async def get_snapshot(request: Request, file: str) -> FileResponse:
     """The file itself, to be kept elsewhere; parts of it by `Range`."""
     path = snapshot_file(state_of(request).settings.snapshots, file)
-    return FileResponse(path, media_type="application/x-tar", filename=path.name)
+    return FileResponse(path, media_type=SNAPSHOT_TYPE, filename=path.name)
 
 
 @router.delete(
@@ -129,4 +147,20 @@ def _restored(state: State, loaded: Loaded, name: str, wanted: RestoreRequest) -
             f"the vectors in {wanted.snapshot} were made by model {made_by[:12]}, and the service has {model[:12]}: it "
             "could not search them; restore it with `speechclip collections restore`, and serve it with its model"
         )
+    if was_sent(snapshot.path) and not _is_served(loaded, snapshot.contents.manifest.media_root):
+        # Who may send one is not thereby to read whatever file of this machine a snapshot names.
+        snapshot = snapshot.without_media_root()
     return loaded.catalogue.restore(snapshot, name, wanted.replace)
+
+
+def _is_served(loaded: Loaded, media_root: str | None) -> bool:
+    roots = [collection.media_root for collection in loaded.catalogue.collections.values()]
+    return any(root is not None and str(root) == media_root for root in roots)
+
+
+def _told(snapshot: Snapshot) -> NewSnapshot:
+    contents = snapshot.contents
+    collection = CollectionInfo(name=contents.manifest.name, version=contents.version, count=contents.count)
+    return NewSnapshot(
+        name=snapshot.path.name, bytes=snapshot.bytes, sha256=snapshot.sha256, collection=collection
+    )

@@ -8,8 +8,9 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
-from typing import IO, Annotated, Literal, Self, cast
+from typing import IO, Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -46,18 +47,21 @@ class Contents(BaseModel):
 class Snapshot:
     """A snapshot that has been read from end to end and is as it was written."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `SnapshotDamaged`, or `StorageFailed` where the file cannot be read."""
-        self.path = path
-        with _reading(path):
+    def __init__(self, path: Path, called: str | None = None) -> None:
+        """Raises `SnapshotDamaged`, or `StorageFailed` where the file cannot be read.
+
+        called: what errors call it, if not by its name.
+        """
+        self.path, self._called = path, called or path.name
+        with _reading(self._called):
             self.bytes = path.stat().st_size
-            self.sha256 = _verified(path)
-            with tarfile.open(path, "r:") as archive:
-                self._names = _names(archive, path)
-                self.contents = _contents(archive, path)
+            self.sha256 = _verified(path, self._called)
+            with _opened(path) as archive:
+                self._names = _names(archive, self._called)
+                self.contents = _contents(archive, self._called)
         media = sum(name.startswith(f"{FOLDER}/") for name in self._names)
         if RECORDS not in self._names or media != self.contents.media:
-            raise SnapshotDamaged(f"{path.name} does not hold what it says")
+            raise SnapshotDamaged(f"{self._called} does not hold what it says")
 
     @classmethod
     def write(cls, path: Path, contents: Contents, records: Path, media: Iterable[Path]) -> Self:
@@ -78,6 +82,13 @@ class Snapshot:
             files.replace(path, fill)
         return cls(path)
 
+    def without_media_root(self) -> Self:
+        """The same, of a collection that has no media but what is in here."""
+        manifest = self.contents.manifest.model_copy(update={"media_root": None})
+        same = copy(self)
+        same.contents = self.contents.model_copy(update={"manifest": manifest})
+        return same
+
     def manifest_for(self, name: str, records: str) -> Manifest:
         """Of the collection that is made of it."""
         return self.contents.manifest.model_copy(update={"name": name, "records": records, "index": None})
@@ -85,7 +96,7 @@ class Snapshot:
     def unpack(self, folder: Path, records: str) -> None:
         """Put the records into a new file of that name and the media where they belong, durably and checked again."""
         media = Media(folder)
-        with _reading(self.path), tarfile.open(self.path, "r:") as archive:
+        with _reading(self._called), _opened(self.path) as archive:
             self._unpack(archive, RECORDS, folder / records, self.contents.records)
             kept = [name.removeprefix(f"{FOLDER}/") for name in self._names if name.startswith(f"{FOLDER}/")]
             for name in kept:
@@ -95,7 +106,7 @@ class Snapshot:
     def _unpack(self, archive: tarfile.TarFile, name: str, target: Path, expected: str) -> None:
         source = archive.extractfile(name)
         if source is None:
-            raise SnapshotDamaged(f"{self.path.name} does not hold {name}")
+            raise SnapshotDamaged(f"{self._called} does not hold {name}")
 
         def fill(new: Path) -> None:
             with source, new.open("wb") as out:
@@ -103,7 +114,7 @@ class Snapshot:
                 for chunk in _chunks(source):
                     hashing.write(chunk)
             if hashing.digest.hexdigest() != expected:
-                raise SnapshotDamaged(f"the checksum of {name} in {self.path.name} is wrong")
+                raise SnapshotDamaged(f"the checksum of {name} in {self._called} is wrong")
 
         with files.storage(f"{target.name} cannot be written"):
             files.replace(target, fill)
@@ -121,16 +132,31 @@ class _Hashing:
         return self._file.write(data)
 
 
+class _Sparing(io.FileIO):
+    """A file that is read a little at a time: what a header says of its own length is not to cost so much memory."""
+
+    def read(self, size: int | None = -1) -> bytes | Any:
+        if size is None or not 0 <= size <= CHUNK:
+            raise ValueError(f"a part of it says that it has {size} bytes")
+        return super().read(size)
+
+
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    with _Sparing(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
+        yield archive
+
+
+@contextmanager
+def _reading(called: str) -> Iterator[None]:
     try:
-        with files.storage(f"the snapshot {path.name} cannot be read"):
+        with files.storage(f"the snapshot {called} cannot be read"):
             yield
     except (tarfile.TarError, EOFError, ValueError, KeyError) as error:
-        raise SnapshotDamaged(f"{path.name} is no whole snapshot: {error}") from error
+        raise SnapshotDamaged(f"{called} is no whole snapshot: {error}") from error
 
 
-def _verified(path: Path) -> str:
+def _verified(path: Path, called: str) -> str:
     """The checksum of the file up to its trailer, which has the same."""
     digest, left = hashlib.sha256(), path.stat().st_size - _TRAILER_BYTES
     with path.open("rb") as file:
@@ -138,19 +164,19 @@ def _verified(path: Path) -> str:
             digest.update(chunk)
         trailer = file.read(_TRAILER_BYTES + 1)
     if left < 0 or trailer != _TRAILER % digest.hexdigest().encode():
-        raise SnapshotDamaged(f"{path.name} is no snapshot, or it is damaged: its checksum is wrong")
+        raise SnapshotDamaged(f"{called} is no snapshot, or it is damaged: its checksum is wrong")
     return digest.hexdigest()
 
 
-def _names(archive: tarfile.TarFile, path: Path) -> list[str]:
+def _names(archive: tarfile.TarFile, called: str) -> list[str]:
     names = list[str]()
     for member in archive:
         # Nothing but plain files of known names: no link, no path and no file with holes is ever followed.
         if member.type != tarfile.REGTYPE or member.sparse is not None or not _is_member(member.name):
-            raise SnapshotDamaged(f"{path.name} holds {member.name[:80]!r}, which no snapshot does")
+            raise SnapshotDamaged(f"{called} holds {member.name[:80]!r}, which no snapshot does")
         names.append(member.name)
     if len(set(names)) != len(names):
-        raise SnapshotDamaged(f"{path.name} holds a file twice")
+        raise SnapshotDamaged(f"{called} holds a file twice")
     return names
 
 
@@ -158,13 +184,13 @@ def _is_member(name: str) -> bool:
     return name in (RECORDS, CONTENTS) or (name.startswith(f"{FOLDER}/") and is_name(name.removeprefix(f"{FOLDER}/")))
 
 
-def _contents(archive: tarfile.TarFile, path: Path) -> Contents:
+def _contents(archive: tarfile.TarFile, called: str) -> Contents:
     member = archive.extractfile(CONTENTS)
     try:
         return Contents.model_validate_json(member.read(MOST_CONTENTS) if member else b"")
     except ValidationError as error:
         reason = re.sub(r"\s+", " ", str(error))
-        raise SnapshotDamaged(f"the {CONTENTS} of {path.name} cannot be used: {reason}") from None
+        raise SnapshotDamaged(f"the {CONTENTS} of {called} cannot be used: {reason}") from None
 
 
 def _chunks(file: IO[bytes], left: int | None = None) -> Iterator[bytes]:

@@ -210,6 +210,9 @@ class MilvusCollection:
     def size(self) -> None:
         """Milvus keeps records and index where it likes."""
 
+    def media_size(self) -> None:
+        """Other processes keep media in the same folder, and tell nobody how much."""
+
     def compact(self) -> tuple[int, int]:
         """Raises `NotSupported`."""
         raise NotSupported(f"collection {self.name!r} is on Milvus, which gives room back by itself")

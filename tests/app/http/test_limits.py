@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.errors import ServiceError, problem
 from app.http import limits
@@ -182,3 +182,41 @@ def test_what_is_no_request_passes() -> None:
 
     asyncio.run(House(note).app({"type": "lifespan"}, nothing, nothing))  # type: ignore[arg-type]
     assert seen == ["lifespan"]
+
+
+def test_a_snapshot_is_passed_on_and_only_its_piece_at_hand_counts_as_held() -> None:
+    held = list[float]()
+
+    async def note(scope: Scope, receive: Receive, send: Send) -> None:
+        async for _ in Request(scope, receive).stream():
+            held.append(house.metrics.buffered._value.get())
+        await PlainTextResponse(str(len(held)))(scope, receive, send)
+
+    house = House(note, max_buffered_bytes=2 * len(CHUNK), max_snapshot_bytes=64 * len(CHUNK))
+    exchange = Exchange("/v1/snapshots", headers={"transfer-encoding": "chunked"})
+    answer = asyncio.run(exchange.run(house.app, [CHUNK] * 64))
+
+    assert (answer.status_code, answer.text) == (200, "65")
+    assert set(held) == {len(CHUNK), 0}
+
+
+def test_a_snapshot_has_the_time_of_a_body_for_each_of_its_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "STRETCH", 4 * len(CHUNK))
+    times = list[float | None]()
+    inner = limits._Body._in_time
+
+    async def note(body: limits._Body) -> Message:
+        message = await inner(body)
+        times.append(body._late_at)
+        return message
+
+    monkeypatch.setattr(limits._Body, "_in_time", note)
+    house = House(max_snapshot_bytes=64 * len(CHUNK), body_timeout_s=1000)
+    snapshot = Exchange("/snapshots", headers={"transfer-encoding": "chunked"})
+    query = Exchange(headers={"transfer-encoding": "chunked"})
+
+    assert asyncio.run(snapshot.run(house.app, [CHUNK] * 12)).status_code == 200
+    assert len(set(times)) == 4  # four pieces each, and the end
+    times.clear()
+    assert asyncio.run(query.run(house.app, [CHUNK] * 3)).status_code == 200
+    assert len(set(times)) == 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,42 @@ def test_a_file_that_cannot_be_written_leaves_nothing(media: Media, monkeypatch:
 
     assert media.path(SCHEME + NAME) is None
     assert list(media.prepare(NAME).parent.iterdir()) == []
+
+
+def test_its_size_is_looked_at_once_and_kept_up_with(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = name_of(b"other", ".wav")
+    assert media.size() == 0
+    media.keep({NAME: DATA})
+    looks = list[int]()
+    monkeypatch.setattr(media, "_sizes", lambda: looks.append(1) or iter((3,)))  # type: ignore[func-returns-value]
+
+    media.keep({NAME: DATA, other: b"other"})
+    assert media.size() == len(DATA) + len(b"other")
+    assert looks == []
+
+    media.sweep({SCHEME + NAME})
+    assert (media.size(), media.size(), looks) == (3, 3, [1])
+
+
+def test_a_size_that_was_looked_at_while_files_came_is_looked_at_again(
+    media: Media, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = media._sizes
+    other = name_of(b"other", ".wav")
+
+    def looking() -> Iterator[int]:
+        media.keep({other: b"other"})
+        yield 1
+
+    media.keep({NAME: DATA})
+    monkeypatch.setattr(media, "_sizes", looking)
+    assert media.size() == 1
+    monkeypatch.setattr(media, "_sizes", look)
+    assert media.size() == len(DATA) + len(b"other")
+
+
+def test_a_size_that_was_asked_for_half_way_through_a_change_is_looked_at_again(media: Media) -> None:
+    with media.replaced():
+        assert media.size() == 0
+        media.prepare(NAME).write_bytes(DATA)
+    assert media.size() == len(DATA)
