@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 import httpx2
 
-from speechclip_client import items, queries
+from speechclip_client import items, queries, snapshots
 from speechclip_client.calls import Call
 from speechclip_client.client import POLL_S
 from speechclip_client.errors import NotSupported, OutOfTime, SpeechClipError, Unavailable
@@ -61,6 +61,11 @@ class AsyncClient:
     get_item = _calling(items.get_item)
     delete_item = _calling(items.delete_item)
     media = _calling(items.media)
+    list_snapshots = _calling(snapshots.list_snapshots)
+    make_snapshot = _calling(snapshots.make_snapshot)
+    send_snapshot = _calling(snapshots.send_snapshot)
+    restore_collection = _calling(snapshots.restore_collection)
+    delete_snapshot = _calling(snapshots.delete_snapshot)
 
     async def list_items(
         self, collection: str, *, page: int = 100, include_vector: bool = False

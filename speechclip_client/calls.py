@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ValidationError
@@ -20,11 +20,12 @@ VERSION = "/v1"
 
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One request, which has the effect of one however often it is sent.
+    """One request, which has the effect of one however often it is sent, but for those that are for `once`.
 
     read: the answer from its bytes; of a deletion, which has none, from an empty one. slow: may take minutes.
-    batch: whether its body is a batch of items, for which the service has other limits. own_key: whether it has an
-    `Idempotency-Key` that nobody asked for.
+    once: done twice, it has another effect, so that it is not tried again where it may have been done. carries: what
+    its body is, for which the service has limits of their own. own_key: whether it has an `Idempotency-Key` that
+    nobody asked for.
     """
 
     method: str
@@ -34,7 +35,8 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Body | None = None
     slow: bool = False
-    batch: bool = False
+    once: bool = False
+    carries: Literal["query", "batch", "snapshot"] = "query"
     own_key: bool = False
 
     @property
@@ -55,6 +57,10 @@ def answer(shape: type[M]) -> Callable[[bytes], M]:
             raise UnexpectedAnswer(f"the answer is no {shape.__name__}: {where}: {first['msg']}") from error
 
     return read
+
+
+def nothing(_: bytes) -> None:
+    """Reads the answer that has nothing to tell."""
 
 
 def path(*parts: str, id: str | None = None) -> str:

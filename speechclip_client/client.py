@@ -10,7 +10,7 @@ from typing import Concatenate, Literal, ParamSpec, Self, TypeVar
 
 import httpx2
 
-from speechclip_client import items, queries
+from speechclip_client import items, queries, snapshots
 from speechclip_client.calls import Call
 from speechclip_client.errors import NotSupported, SpeechClipError, Unavailable
 from speechclip_client.exchange import Service, failure, is_large, read_answer, require_room, signed, without_key
@@ -36,8 +36,9 @@ def _calling(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]
 class Client:
     """A service at `url`, such as ``http://127.0.0.1:8000``. Any number of threads may use one client.
 
-    deadline_s: the longest a call takes with all its tries and pauses; slow_deadline_s: the same of `store_items` and
-    `delete_collection`. http: a client of your own, for proxies or certificates; it stays open when this one closes.
+    deadline_s: the longest a call takes with all its tries and pauses; slow_deadline_s: the same of `store_items`,
+    `delete_collection` and of what makes, sends and restores snapshots. http: a client of your own, for proxies or
+    certificates; it stays open when this one closes.
 
     Every method raises `SpeechClipError`s.
     """
@@ -67,6 +68,11 @@ class Client:
     get_item = _calling(items.get_item)
     delete_item = _calling(items.delete_item)
     media = _calling(items.media)
+    list_snapshots = _calling(snapshots.list_snapshots)
+    make_snapshot = _calling(snapshots.make_snapshot)
+    send_snapshot = _calling(snapshots.send_snapshot)
+    restore_collection = _calling(snapshots.restore_collection)
+    delete_snapshot = _calling(snapshots.delete_snapshot)
 
     def list_items(self, collection: str, *, page: int = 100, include_vector: bool = False) -> Iterator[Item]:
         """The records of a collection in the order of their ids, asked for `page` by `page` while they are used."""

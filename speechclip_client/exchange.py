@@ -46,7 +46,7 @@ class Service:
 
     def attempts(self, call: Call[Any], retries: Retries | None = None) -> Attempts:
         deadline_s = self.slow_deadline_s if call.slow else self.deadline_s
-        return Attempts(retries or self.retries, deadline_s, repeatable=call.repeatable)
+        return Attempts(retries or self.retries, deadline_s, repeatable=call.repeatable, once=call.once)
 
     def request(self, call: Call[Any], left_s: float) -> dict[str, Any]:
         """What both `build_request`s take, but for the content. Raises `UploadFailed`."""
@@ -77,7 +77,12 @@ def is_large(call: Call[Any]) -> bool:
 def require_room(call: Call[Any], limits: Limits) -> None:
     """Raise `BodyTooLarge` where the service would."""
     length = (call.body.length or 0) if call.body is not None else 0
-    most = limits.max_batch_bytes if call.batch else limits.max_body_bytes
+    rooms = {
+        "query": limits.max_body_bytes,
+        "batch": limits.max_batch_bytes,
+        "snapshot": limits.max_snapshot_bytes,
+    }
+    most = rooms[call.carries]
     if length > most:
         detail = f"The body of {length} bytes is larger than the {most} bytes that the service takes."
         raise BodyTooLarge(413, {"code": "body_too_large", "title": "The body is too large", "detail": detail})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from speechclip_client.calls import Call, answer, given, path
+from speechclip_client.calls import Call, answer, given, nothing, path
 from speechclip_client.queries import Vector
 from speechclip_client.results import Collection, Collections, Item, ItemsPage, Kind, Stored
 from speechclip_client.uploads import File, JsonBody, upload
@@ -57,7 +57,7 @@ def create_collection(name: str, kind: Kind) -> Call[Collection]:
 
 def delete_collection(name: str) -> Call[None]:
     """Delete a collection with all that is in it."""
-    return Call("DELETE", path("collections", name), _nothing, slow=True)
+    return Call("DELETE", path("collections", name), nothing, slow=True)
 
 
 def store_items(collection: str, items: Iterable[NewItem], *, idempotency_key: str | None = None) -> Call[Stored]:
@@ -73,7 +73,7 @@ def store_items(collection: str, items: Iterable[NewItem], *, idempotency_key: s
     headers = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
     where, body = path("collections", collection, "items"), JsonBody({"items": batch})
     own = idempotency_key is None
-    return Call("POST", where, answer(Stored), headers=headers, body=body, slow=True, batch=True, own_key=own)
+    return Call("POST", where, answer(Stored), headers=headers, body=body, slow=True, carries="batch", own_key=own)
 
 
 def get_item(collection: str, id: str, *, include_vector: bool = False) -> Call[Item]:
@@ -83,7 +83,7 @@ def get_item(collection: str, id: str, *, include_vector: bool = False) -> Call[
 
 def delete_item(collection: str, id: str) -> Call[None]:
     """Delete one record."""
-    return Call("DELETE", path("collections", collection, "items", id=id), _nothing)
+    return Call("DELETE", path("collections", collection, "items", id=id), nothing)
 
 
 def page_of_items(collection: str, cursor: str | None, page: int, include_vector: bool) -> Call[ItemsPage]:
@@ -95,10 +95,6 @@ def page_of_items(collection: str, cursor: str | None, page: int, include_vector
 def media(collection: str, id: str) -> Call[bytes]:
     """The image or audio behind a record."""
     return Call("GET", path("media", collection, id=id), bytes)
-
-
-def _nothing(_: bytes) -> None:
-    return None
 
 
 def _include(vector: bool) -> dict[str, str]:

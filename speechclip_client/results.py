@@ -158,7 +158,8 @@ class Collection(_Answer):
     """A collection, or in `detail` why it cannot be used; then what follows it is None.
 
     model: fingerprint of the model that made its vectors. recipe: how vectors are found, `Flat` compares each;
-    recall: how much of the 10 nearest is found, None where it was not measured. bytes: on disk, without media.
+    recall: how much of the 10 nearest is found, None where it was not measured. bytes: on disk, without media;
+    media_bytes: of the media that it keeps itself.
     """
 
     name: str
@@ -169,6 +170,7 @@ class Collection(_Answer):
     count: int | None = None
     dim: int | None = None
     bytes: int | None = None
+    media_bytes: int | None = None
     model: str | None = None
     recipe: str | None = None
     recall: float | None = None
@@ -205,6 +207,24 @@ class Stored(_Answer):
     collection: CollectionState
 
 
+class Snapshot(_Answer):
+    """A file in the service's folder of snapshots."""
+
+    name: str
+    bytes: int
+
+
+class KeptSnapshot(Snapshot):
+    """One that was made or sent, and is whole; collection: as it is in the snapshot."""
+
+    sha256: str
+    collection: CollectionState
+
+
+class Snapshots(_Answer):
+    snapshots: tuple[Snapshot, ...]
+
+
 class FullModel(Model):
     """branches: what `branch` may be, the default first; precision: of its products, fp32 or bf16."""
 
@@ -219,6 +239,7 @@ class Limits(_Answer):
     max_top_k: int
     max_items: int
     max_batch_bytes: int
+    max_snapshot_bytes: int
     deadline_s: float
 
 

@@ -39,11 +39,19 @@ class Retries:
 class Attempts:
     """One call's tries, until its deadline.
 
-    repeatable: whether the same request, sent twice, has the effect of one.
+    repeatable: whether the same request can be sent again. once: sent twice, it does not have the effect of one.
     """
 
-    def __init__(self, retries: Retries, deadline_s: float, *, repeatable: bool, clock: Clock = time.monotonic) -> None:
-        self._retries, self._repeatable, self._clock = retries, repeatable, clock
+    def __init__(
+        self,
+        retries: Retries,
+        deadline_s: float,
+        *,
+        repeatable: bool,
+        once: bool = False,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._retries, self._repeatable, self._once, self._clock = retries, repeatable, once, clock
         self._deadline_s, self._until = deadline_s, clock() + deadline_s
         self._tried = 0
         self.may_have_worked = False
@@ -72,7 +80,7 @@ class Attempts:
             case CollectionDamaged() | DeadlineExceeded():
                 return False  # nobody repairs it meanwhile; and what took too long would do so again
             case ServiceUnreachable() | Unavailable():
-                return self._repeatable
+                return self._repeatable and not (self._once and _may_have_worked(error))
             case _:
                 return False
 

@@ -42,6 +42,7 @@ FLAGS = (
 )
 MICROPHONE_RATE = 48_000
 LEAD_S, TAIL_S = 0.7, 8.0
+LONGEST_S = 60.0
 # What a browser says of itself about every answer that is an error; the page has shown it to the person already.
 REFUSALS = ("Failed to load resource: the server responded with a status of ", "WebSocket connection to ")
 
@@ -107,7 +108,7 @@ def open_browser(playwright: Playwright, says: Path | None, allowed: bool = True
 
 def microphone_file(recording: bytes, path: Path) -> Path:
     """The recording as the fake microphone takes it: 48 kHz, with silence around it, as the browser repeats it."""
-    samples = soxr.resample(decode(recording).samples, 16_000, MICROPHONE_RATE, quality="HQ")
+    samples = soxr.resample(decode(recording, LONGEST_S).samples, 16_000, MICROPHONE_RATE, quality="HQ")
     lead, tail = (np.zeros(round(seconds * MICROPHONE_RATE), np.float32) for seconds in (LEAD_S, TAIL_S))
     pcm = (np.clip(np.concatenate([lead, samples, tail]), -1, 1) * 32767).astype("<i2")
     with wave.open(str(path), "wb") as out:

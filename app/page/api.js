@@ -39,10 +39,43 @@ export async function request(path, options = {}) {
   if (response.status === 204) return null;
   const body = await readJson(response);
   if (response.ok && body) return body;
-  if (response.ok) throw new Problem("unreadable");
   if (response.status === 401 && await askForKey()) return request(path, options);
-  const http = `HTTP ${response.status}`;
-  throw new Problem(body?.code ?? http, body?.detail ?? http, retryAfter(response), body?.errors ?? []);
+  throw refusal(response.status, body, response.headers.get("Retry-After"));
+}
+
+/**
+ * Sends a file, and tells how far that has come, as `fetch` cannot.
+ * @param {string} path @param {File} file
+ * @param {{type: string, signal: AbortSignal, onProgress: (sent: number) => void}} options `sent`: bytes
+ * @returns {Promise<any>} the JSON of the answer
+ * @throws {Problem}
+ */
+export async function send(path, file, options) {
+  const { status, body, retryAfter } = await sent(path, file, options);
+  if (status >= 200 && status < 300 && body) return body;
+  if (status === 401 && await askForKey()) return send(path, file, options);
+  throw refusal(status, body, retryAfter);
+}
+
+function sent(path, file, { type, signal, onProgress }) {
+  const exchange = new XMLHttpRequest();
+  const aborted = () => new DOMException("Aborted", "AbortError");
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) throw aborted();
+    exchange.open("POST", path);
+    exchange.setRequestHeader("Accept", "application/json");
+    exchange.setRequestHeader("Content-Type", type);
+    exchange.upload.addEventListener("progress", ({ loaded }) => onProgress(loaded));
+    exchange.addEventListener("load", () => resolve({
+      status: exchange.status,
+      body: parsed(exchange.responseText),
+      retryAfter: exchange.getResponseHeader("Retry-After"),
+    }));
+    exchange.addEventListener("error", () => reject(new Problem("unreachable")));
+    exchange.addEventListener("abort", () => reject(aborted()));
+    signal.addEventListener("abort", () => exchange.abort(), { once: true });
+    exchange.send(file);
+  });
 }
 
 /**
@@ -108,7 +141,23 @@ async function readJson(response) {
   }
 }
 
-function retryAfter(response) {
-  const seconds = Number.parseFloat(response.headers.get("Retry-After") ?? "");
+function parsed(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+/** What an answer means that is not the one wanted. */
+function refusal(status, body, retryAfter) {
+  if (status >= 200 && status < 300) return new Problem("unreadable");
+  const http = `HTTP ${status}`;
+  return new Problem(body?.code ?? http, body?.detail ?? http, secondsOf(retryAfter), body?.errors ?? []);
+}
+
+/** @param {string | null} retryAfter */
+function secondsOf(retryAfter) {
+  const seconds = Number.parseFloat(retryAfter ?? "");
   return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0.5), MAX_WAIT_SECONDS) : null;
 }

@@ -12,7 +12,8 @@ import { Views } from "./views.js";
  * What the views share. The service's limits and what its model is and can stand here once they are known.
  * @typedef {object} Shell
  * @property {Readiness} readiness @property {Views} views
- * @property {{maxSeconds: number, maxBytes: number, maxItems: number, maxBatchBytes: number}} limits
+ * @property {{maxSeconds: number, maxBytes: number, maxItems: number, maxBatchBytes: number,
+ *   maxSnapshotBytes: number}} limits
  * @property {string[]} branches of the model
  */
 
@@ -25,7 +26,13 @@ const shell = {
     model: async () => (await import("./model.js")).makeModel(shell),
     status: async () => (await import("./status/status.js")).makeStatus(shell),
   }),
-  limits: { maxSeconds: 30, maxBytes: 10 * 1024 * 1024, maxItems: 256, maxBatchBytes: 64 * 1024 * 1024 },
+  limits: {
+    maxSeconds: 30,
+    maxBytes: 10 * 1024 ** 2,
+    maxItems: 256,
+    maxBatchBytes: 64 * 1024 ** 2,
+    maxSnapshotBytes: 16 * 1024 ** 3,
+  },
   branches: [],
 };
 
@@ -50,6 +57,7 @@ async function learn() {
       maxBytes: limits.max_body_bytes,
       maxItems: limits.max_items,
       maxBatchBytes: limits.max_batch_bytes,
+      maxSnapshotBytes: limits.max_snapshot_bytes,
     };
     shell.branches = model?.branches ?? [];
     say(byId("service-text"), model ? text("state.ready.model", { model: model.name }) : text("state.ready"));

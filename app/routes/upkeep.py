@@ -161,6 +161,4 @@ def _is_served(loaded: Loaded, media_root: str | None) -> bool:
 def _told(snapshot: Snapshot) -> NewSnapshot:
     contents = snapshot.contents
     collection = CollectionInfo(name=contents.manifest.name, version=contents.version, count=contents.count)
-    return NewSnapshot(
-        name=snapshot.path.name, bytes=snapshot.bytes, sha256=snapshot.sha256, collection=collection
-    )
+    return NewSnapshot(name=snapshot.path.name, bytes=snapshot.bytes, sha256=snapshot.sha256, collection=collection)

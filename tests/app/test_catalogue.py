@@ -21,7 +21,7 @@ from index.records import Record
 from index.store import Store
 from tests.app.conftest import MakeClient, wait_until_ready
 from tests.app.problems import assert_problem
-from tests.fake_encoder import WORDS, FakeEncoder
+from tests.fake_encoder import WORDS, FakeEncoder, drawn
 from tests.patience import WAIT_S, wait_until
 
 
@@ -42,6 +42,7 @@ def test_collections_are_listed_with_what_they_hold(client: TestClient) -> None:
         "count": len(WORDS),
         "dim": 16,
         "bytes": listed[1]["bytes"],
+        "media_bytes": 0,
         "model": FakeEncoder().fingerprint,
         "recipe": "Flat",
         "recall": 1.0,
@@ -51,15 +52,37 @@ def test_collections_are_listed_with_what_they_hold(client: TestClient) -> None:
 
 def test_its_size_is_that_of_its_files_without_media(settings: Settings, make_client: MakeClient) -> None:
     folder = settings.data / "collections" / "captions"
+    (folder / "media" / "00").mkdir(parents=True)
+    (folder / "media" / "00" / "picture.png").write_bytes(bytes(1000))
     with make_client() as client:
         told = client.get("/collections/captions").json()["bytes"]
-        assert told == sum(path.stat().st_size for path in folder.iterdir())
-        (folder / "media" / "00").mkdir(parents=True)
-        (folder / "media" / "00" / "picture.png").write_bytes(bytes(1000))
 
-        assert client.get("/collections/captions").json()["bytes"] == told
+        assert told == sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         assert client.get("/info").json()["collections"][0]["bytes"] is None
         assert client.put("/collections/captions", json={"kind": "captions"}).json()["bytes"] == told
+
+
+def test_media_that_it_keeps_has_a_size_of_its_own(make_client: MakeClient) -> None:
+    with make_client() as client:
+        client.put("/collections/mine")
+
+        def told() -> int:
+            return int(client.get("/collections/mine").json()["media_bytes"])
+
+        for word in ("dog", "cat"):
+            client.post(f"/collections/mine/items?id={word}", content=drawn(word), headers={"Content-Type": "image/*"})
+        both = len(drawn("dog")) + len(drawn("cat"))
+        assert told() == both
+
+        snapshot = client.post("/collections/mine/snapshot").json()["name"]
+        client.delete("/collections/mine/items/dog")
+        assert told() == both  # until it is compacted
+        client.post("/collections/mine/compact")
+        assert told() == len(drawn("cat"))
+        client.post("/collections/mine/restore", json={"snapshot": snapshot, "replace": True})
+        assert told() == both
+        info = {one["name"]: one for one in client.get("/info").json()["collections"]}
+        assert info["mine"]["media_bytes"] is None
 
 
 @pytest.mark.parametrize("name", ["nothing", "IMAGES", "a b", "%00"])

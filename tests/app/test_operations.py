@@ -44,7 +44,7 @@ def test_info(client: TestClient) -> None:
         "branches": ["parallel"],
     }
     listed = client.get("/collections").json()["collections"]
-    assert info["collections"] == [{**one, "bytes": None} for one in listed]  # it looks at no file
+    assert info["collections"] == [{**one, "bytes": None, "media_bytes": None} for one in listed]  # it looks at no file
     assert info["limits"]["max_body_bytes"] == 10 * 1024 * 1024
     assert info["limits"]["max_top_k"] == MAX_TOP_K
 

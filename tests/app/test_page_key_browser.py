@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from app.access.keys import KeyRule, digest
@@ -47,6 +48,7 @@ def give(page: Page, key: str) -> None:
 
 def test_the_key_is_asked_for_once_and_then_words_and_pictures_come(page: Page) -> None:
     expect(page.get_by_role("dialog", name="This service asks for a key")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
     give(page, KEY)
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.locator("#service-text")).to_have_text("Ready · fake")

@@ -243,6 +243,17 @@ def test_what_a_try_before_has_deleted_is_deleted(call: Caller, first: httpx2.Re
             call(service, "delete_item", "c", "a")
 
 
+def test_what_is_for_once_is_not_tried_again_where_it_may_have_been_done(call: Caller) -> None:
+    """A second try would find what the first one has made, and say that there was one already."""
+    service = Service(httpx2.Response(429), httpx2.ReadError("gone"))
+    with pytest.raises(ServiceUnreachable):
+        call(service, "restore_collection", "copy", "x.snapshot")
+    assert len(service.asked) == 2
+
+    replaced = Service(httpx2.ReadError("gone"), httpx2.Response(200, json={"name": "copy", "status": "ready"}))
+    assert call(replaced, "restore_collection", "copy", "x.snapshot", replace=True).name == "copy"
+
+
 def test_a_slow_answer_is_given_up_at_the_deadline(call: Caller) -> None:
     def dribble() -> Iterator[bytes]:
         for _ in range(1000):

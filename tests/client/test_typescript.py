@@ -70,5 +70,5 @@ def test_a_generated_client_is_clean_and_works(node: Path, url: str) -> None:
 
     assert printed["found"][0] == "dog"
     assert printed["keywords"] == ["cat"]
-    assert (printed["stored"], printed["listed"]) == (["a/b"], ["dog"])
+    assert (printed["stored"], printed["listed"], printed["broughtBack"]) == (["a/b"], ["dog"], 1)
     assert (printed["embedded"], printed["refused"]) == (2, "invalid_parameter")

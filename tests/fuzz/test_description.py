@@ -15,7 +15,7 @@ from tests.fuzz.service import Service
 from tests.patience import WAIT_S
 
 # It knows those types by the patterns of the description alone.
-schemathesis.serializer.alias(["audio/*", "image/*"], "application/octet-stream")
+schemathesis.serializer.alias(["audio/*", "image/*", "application/x-tar"], "application/octet-stream")
 # Every value at its limits is three thousand requests more: docs/security.md has the command for that.
 config = SchemathesisConfig.from_dict({"request-timeout": WAIT_S, "phases": {"coverage": {"enabled": False}}})
 schema = schemathesis.openapi.from_path(FILE, config=config)

@@ -12,7 +12,7 @@ const NAME = "[a-z0-9_\\-]{1,64}";
 
 /**
  * @typedef {{name: string, status: string, detail: string | null, kind: string | null, version: number | null,
- *   count: number | null, bytes: number | null, model: string | null, recipe: string | null, recall: number | null}} Collection
+ *   count: number | null, bytes: number | null, media_bytes: number | null, model: string | null, recipe: string | null, recall: number | null}} Collection
  */
 
 /** What the service tells of a collection, in words. @param {Collection} one */
@@ -22,6 +22,7 @@ export function describe(one) {
     ["collections.kind", text(`collections.kind.${one.kind}`)],
     ["collections.items", written(one.count)],
     ...(one.bytes === null ? [] : [["collections.size", bytesText(one.bytes)]]),
+    ...(one.media_bytes ? [["collections.media", bytesText(one.media_bytes)]] : []),
     ["collections.index", one.recipe === "Flat" ? text("collections.index.flat") : one.recipe],
     ["collections.recall", one.recall === null ? text("collections.recall.none") : written(one.recall, share)],
     ["collections.version", written(one.version)],
@@ -35,7 +36,7 @@ export class CollectionList {
     this.shell = shell;
     this.problem = new ProblemBox();
     this.cards = make("ul", "cards");
-    this.snapshots = new SnapshotList(shell, () => this.refresh());
+    this.snapshots = new SnapshotList(shell);
     this.element = make("div", "stack", this.problem.element, this.cards, this.#form(), this.snapshots.element);
   }
 

@@ -30,6 +30,8 @@ OPEN = {"/", "/livez", "/readyz", "/docs", "/docs/{path:path}", "/page/{path:pat
         ("DELETE", "/v1/collections/mine/items/a/b", "write"),
         ("POST", "/collections/mine/compact", "admin"),
         ("GET", "/collections/mine/snapshot", "admin"),
+        ("POST", "/snapshots", "admin"),
+        ("POST", "/v1/snapshots", "admin"),
         ("GET", "/metrics", "admin"),
         ("GET", "/v1/metrics", "admin"),
         ("PATCH", "/whatever", "admin"),

@@ -101,15 +101,18 @@ def test_its_size_has_a_limit_of_its_own(make_client: MakeClient, settings: Sett
 
 
 def test_one_that_breaks_off_leaves_nothing(client: TestClient, made: bytes, settings: Settings) -> None:
+    asked_for_more = asyncio.Event()
+
     async def part() -> AsyncIterator[bytes]:
         yield made[: len(made) // 2]
+        asked_for_more.set()
         await asyncio.Event().wait()
 
     async def gone(app: FastAPI) -> None:
         exchange = Exchange("/snapshots", headers={"content-length": str(len(made))})
         sending = asyncio.create_task(exchange.run(app, part()))
-        while not left(settings):
-            await asyncio.sleep(0.01)
+        await asked_for_more.wait()
+        assert len(left(settings)) == 1
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
@@ -146,6 +149,13 @@ def test_what_a_killed_process_was_sent_is_swept_and_what_arrives_now_is_not(tmp
         assert list(tmp_path.iterdir()) == [path]
     assert list(tmp_path.iterdir()) == []
     arriving.sweep(tmp_path / "nowhere")
+
+
+def test_a_start_sweeps_what_the_process_before_left(make_client: MakeClient, settings: Settings) -> None:
+    settings.snapshots.mkdir()
+    (settings.snapshots / ".0123.sent").write_bytes(b"half")
+    with make_client():
+        assert left(settings) == []
 
 
 def snapshot_of_a_folder(root: Path, encoder: FakeEncoder, media_root: Path) -> bytes:

@@ -97,6 +97,7 @@ def test_a_collection_is_made_filled_by_choice_and_by_dropping_and_deleted(visit
     expect(page.locator(".items li")).to_have_count(5)
     assert sorted(names(page)) == sorted(WORDS)
     expect(told(page, "Items")).to_have_text("5")
+    expect(told(page, "Kept files")).to_have_text(f"{sum(len(content) for _, _, content in PICTURES)} B")
     first = page.locator(".items img").first
     assert first.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
 

@@ -45,6 +45,29 @@ async function list(): Promise<(string | null)[]> {
   return data.items.map((item) => item.caption);
 }
 
+/** A snapshot, taken home and brought back as a collection of another name. */
+async function bringBack(): Promise<number | null | undefined> {
+  const made = await service.POST("/collections/{name}/snapshot", { params: { path: { name: "sentences" } } });
+  if (made.error) throw new Error(made.error.code);
+  const kept = await service.GET("/snapshots/{file}", {
+    params: { path: { file: made.data.name } },
+    parseAs: "blob",
+  });
+  if (!kept.data) throw new Error("no snapshot");
+  const sent = await service.POST("/snapshots", {
+    body: kept.data as unknown as string, // the generator knows no other type for bytes
+    bodySerializer: (body) => body,
+    headers: { "Content-Type": "application/x-tar" },
+  });
+  if (sent.error) throw new Error(sent.error.code);
+  const restored = await service.POST("/collections/{name}/restore", {
+    params: { path: { name: "brought-back" } },
+    body: { snapshot: sent.data.name },
+  });
+  if (restored.error) throw new Error(restored.error.code);
+  return restored.data.count;
+}
+
 async function embed(): Promise<number> {
   const { data, error } = await service.POST("/embeddings", { body: { input: ["dog", "cat"] } });
   if (error) throw new Error(error.code);
@@ -62,6 +85,7 @@ console.log(
     keywords: await keywords("cat"),
     stored: await store(),
     listed: await list(),
+    broughtBack: await bringBack(),
     embedded: await embed(),
     refused: await refused(),
   }),

@@ -110,7 +110,12 @@ def test_its_size_is_looked_at_once_and_kept_up_with(media: Media, monkeypatch: 
     assert media.size() == 0
     media.keep({NAME: DATA})
     looks = list[int]()
-    monkeypatch.setattr(media, "_sizes", lambda: looks.append(1) or iter((3,)))  # type: ignore[func-returns-value]
+
+    def looking() -> Iterator[int]:
+        looks.append(1)
+        yield 3
+
+    monkeypatch.setattr(media, "_sizes", looking)
 
     media.keep({NAME: DATA, other: b"other"})
     assert media.size() == len(DATA) + len(b"other")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import random
 import subprocess
@@ -9,6 +10,7 @@ import tarfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -21,11 +23,13 @@ from index.durable.snapshot import Snapshot, _Hashing
 from index.errors import CollectionDamaged, CollectionError, CollectionExists, CollectionLocked, SnapshotDamaged
 from index.records import Record
 from index.store import Store
+from tests.hostile_files import mutate
 from tests.patience import wait_until
 
 EYE = np.eye(8, dtype=np.float32)
 PICTURE = b"a picture"
 NAME = name_of(PICTURE, ".png")
+TRAILER = b"\nspeechclip snapshot sha256 %s\n"
 
 
 @pytest.fixture
@@ -217,7 +221,7 @@ def forged(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
                 member.size = len(data) if member.isreg() else 0
                 archive.addfile(member, io.BytesIO(data))
         hashing.write(buffer.getvalue())
-        file.write(b"\nspeechclip snapshot sha256 %s\n" % hashing.digest.hexdigest().encode())
+        file.write(TRAILER % hashing.digest.hexdigest().encode())
     return path
 
 
@@ -246,6 +250,36 @@ def member(name: str, type: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 def test_a_forged_snapshot_is_refused(tmp_path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> None:
     with pytest.raises(SnapshotDamaged):
         Snapshot(forged(tmp_path / "forged.snapshot", *members))
+
+
+def test_a_header_that_says_it_is_huge_costs_no_memory(tmp_path: Path) -> None:
+    """Such a header is read wholly, as long as it says it is, before anybody sees what it is of."""
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, 2**36
+    path = tmp_path / "forged.snapshot"
+    with path.open("wb") as file:
+        hashing = _Hashing(file)
+        hashing.write(header.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+        file.write(TRAILER % hashing.digest.hexdigest().encode())
+
+    with pytest.raises(SnapshotDamaged, match="says that it has"):
+        Snapshot(path)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_forged_is_refused_or_a_collection(
+    snapshot: Snapshot, store: Store, path: Path, tmp_path: Path, seed: int
+) -> None:
+    """Damage that somebody has put the right checksum below."""
+    rng, body = np.random.default_rng(seed), path.read_bytes()[: -len(TRAILER % bytes(64))]
+    for _ in range(25):
+        damaged = mutate(mutate(body, rng) or body, rng) or body
+        digest = hashlib.sha256(damaged).hexdigest().encode()
+        (tmp_path / "forged.snapshot").write_bytes(damaged + TRAILER % digest)
+        with suppress(CollectionError), store.restore(Snapshot(tmp_path / "forged.snapshot"), "copy") as copy:
+            assert {record.id for record in copy.list(9)} == {"a", "b"}
+        if "copy" in store.names():
+            store.delete("copy")
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
