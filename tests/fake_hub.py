@@ -57,8 +57,8 @@ class Asked:
 class FakeHub:
     """Serves `files` by "repository/file"; `asked` is what it was asked for; answers are used up one by one."""
 
-    def __init__(self, set_patience: Callable[[float], None]) -> None:
-        """set_patience: of the library, in seconds."""
+    def __init__(self, set_patience: Callable[[str, float], None]) -> None:
+        """set_patience: of the library with a method, in seconds; it is little where the next answer is slow."""
         self._set_patience = set_patience
         self.files: dict[str, bytes] = {}
         self.hashes: dict[str, str] = {}
@@ -78,20 +78,24 @@ class FakeHub:
         self.hashes[name] = hashlib.sha256(content if announced is None else announced).hexdigest()
 
     def plan(self, method: str, *answers: Answer) -> None:
-        self._prepare(*answers)
         self._planned[method].extend(answers)
+        self._prepare(method)
 
     def always(self, method: str, answer: Answer) -> None:
-        self._prepare(answer)
         self._always[method] = answer
+        self._prepare(method)
 
-    def _prepare(self, *answers: Answer) -> None:
-        if any(answer.slow for answer in answers):
-            self._set_patience(PATIENCE_S)
+    def _prepare(self, method: str) -> None:
+        self._set_patience(method, PATIENCE_S if self._next(method).slow else WAIT_S)
+
+    def _next(self, method: str) -> Answer:
+        return next(iter(self._planned[method]), self._always.get(method, Answer()))
 
     def answer(self, method: str) -> Answer:
-        planned = self._planned[method]
-        return planned.pop(0) if planned else self._always.get(method, Answer())
+        answer = self._next(method)
+        self._planned[method] = self._planned[method][1:]
+        self._prepare(method)
+        return answer
 
     def count(self, method: str) -> int:
         return sum(one.method == method for one in self.asked)
@@ -106,13 +110,16 @@ class FakeHub:
 def fake_hub(monkeypatch: pytest.MonkeyPatch, cache: Path) -> Iterator[FakeHub]:
     """A hub that the library takes for its own, with a cache of its own; nothing waits between two tries."""
 
-    def set_patience(seconds: float) -> None:
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", seconds)
-        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", seconds)
-        monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", seconds)
+    def set_patience(method: str, seconds: float) -> None:
+        if method == "GET":
+            monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", seconds)
+        else:
+            monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", seconds)
+            monkeypatch.setattr(file_download, "_ETAG_RETRY_TIMEOUT", seconds)
 
     hub = FakeHub(set_patience)
-    set_patience(WAIT_S)
+    for method in ("HEAD", "GET"):
+        set_patience(method, WAIT_S)
     point_to(hub.url, monkeypatch)
     for name, value in {
         "HF_HUB_CACHE": str(cache),
