@@ -108,7 +108,8 @@ class Recipe(_Section):
     """start: the model whose HuBERT and CLIP are taken, and kept as they are: a pulled one, or a model folder
 
     vocabulary: the sub-words that keywords are chosen from: those of the start, or those of the training captions
-    head: the branch is new, or begins as the start's parallel branch, as far as it has the same parts
+    head: the branch is new, or begins as the start's parallel branch, as far as it has the same parts; kept, these
+        stay as they are, and with hybrid+ also what they answer: in hybrid they hear the tokens of keywords too
     semantics: how padding is treated: as the authors did, or so that no utterance depends on its batch
     features: whether what HuBERT and CLIP make of the data is computed once and kept, and in what precision
     dropout: in the attention and the projections; cif_dropout: where integrate-and-fire weighs frames
@@ -119,7 +120,7 @@ class Recipe(_Section):
     name: Name
     start: Name
     vocabulary: Literal["start", "captions"] = "start"
-    head: Literal["new", "start"] = "new"
+    head: Literal["new", "start", "kept"] = "new"
     semantics: Literal["official", "independent"] = "official"
     features: Literal["none", "float16", "bfloat16"] = "none"
     dropout: Share = 0.1

@@ -40,8 +40,11 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
         torch.manual_seed(recipe.seed)
         model = SpeechClip(config, vocabulary)
         source = start.load()
-    if recipe.head == "start":
+    if recipe.head != "new":
         _take_head(model, source, recipe)
+    if recipe.head == "kept":
+        for parameter in _head(model).values():
+            parameter.requires_grad_(False)
     for part, there in zip(frozen_parts(model), frozen_parts(source), strict=True):
         part.load_state_dict(there.state_dict())
         part.requires_grad_(False)
@@ -54,27 +57,27 @@ def new_model(recipe: Recipe, start: ModelFolder, vocabulary: Sequence[int]) -> 
 def _take_head(model: SpeechClip, source: SpeechClip, recipe: Recipe) -> None:
     """The branch begins as the parallel branch of the start."""
     if "parallel" not in source.config.branches:
-        raise RecipeError(f"head=start needs a start with a parallel branch, and {recipe.start} has none")
+        raise RecipeError(f"head={recipe.head} needs a start with a parallel branch, and {recipe.start} has none")
     theirs = _head(source)
     for name, tensor in _head(model).items():
         if name not in theirs or theirs[name].shape != tensor.shape:
-            raise RecipeError(f"head=start needs a branch of the same sizes as that of {recipe.start}")
+            raise RecipeError(f"head={recipe.head} needs a branch of the same sizes as that of {recipe.start}")
         tensor.copy_(theirs[name])
 
 
-def _head(model: SpeechClip) -> dict[str, Tensor]:
+def _head(model: SpeechClip) -> dict[str, nn.Parameter]:
     """By what they are for, in any branch: the weights of HuBERT's layers, and all that makes one vector of it."""
-    found: dict[str, Tensor] = {"layers": model.audio_encoder.layer_weights}
+    found: dict[str, nn.Parameter] = {"layers": model.audio_encoder.layer_weights}
     if model.config.cascaded is None:
         branch: nn.Module = model.parallel_branch
         names = {"cls": "token", "self_att": "attention", "linear_proj": "projection"}
     else:
         branch = model.cascaded_branch
         names = {"parallel_cls": "token", "self_att": "attention", "parallel_proj": "projection"}
-    for name, tensor in branch.state_dict().items():
+    for name, parameter in branch.named_parameters():
         part, dot, rest = name.partition(".")
         if part in names:
-            found[names[part] + dot + rest] = tensor
+            found[names[part] + dot + rest] = parameter
     return found
 
 

@@ -95,9 +95,9 @@ def test_a_hubert_that_never_forgot_is_not_made_to(tmp_path: Path) -> None:
 HEAD = {"head": "transformer", "heads": 2, "ffn_size": 32, "keywords": 4}
 
 
-def begun(start: ModelFolder, branch: BranchName) -> SpeechClip:
+def begun(start: ModelFolder, branch: BranchName, head: str = "start") -> SpeechClip:
     """With a branch that has parts of the sizes of the start's."""
-    told = settings(start.path, branch, head="start")
+    told = settings(start.path, branch, head=head)
     if branch != "parallel":
         told["model"]["cascaded"] |= HEAD
     return new_model(Recipe.model_validate(told), start, VOCABULARY)
@@ -112,6 +112,21 @@ def test_a_branch_can_begin_as_that_of_the_start(start: ModelFolder, branch: Bra
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in own.state_dict().items())
     assert all(parameter.requires_grad for parameter in own.parameters())
     assert torch.equal(model.audio_encoder.layer_weights, source.audio_encoder.layer_weights)
+
+
+@pytest.mark.parametrize("branch", ["hybrid", "hybrid+"])
+def test_keywords_can_be_learned_beside_a_branch_that_stays(start: ModelFolder, branch: BranchName) -> None:
+    model = begun(start, branch, "kept")
+
+    assert not any(".self_att." in name or "parallel" in name or "layer_weights" in name for name in trained(model))
+    assert any("keyword_proj" in name for name in trained(model))
+
+
+def test_what_a_kept_branch_answers_stays_where_no_keywords_are_among_what_it_hears(start: ModelFolder) -> None:
+    model, source = begun(start, "hybrid+", "kept"), start.load()
+    wave, length = torch.sin(torch.arange(4000) / 5)[None], torch.tensor([4000])
+    told, before = (one.eval().embed_speech(wave, length, branch="parallel") for one in (model, source))
+    assert torch.allclose(told, before, atol=1e-6)
 
 
 def test_a_head_of_other_sizes_is_refused(start: ModelFolder) -> None:
