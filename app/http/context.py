@@ -39,8 +39,8 @@ SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_SAFE = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
-"""As ASGI has them: every answer gets them."""
+RAW_SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SAFE_HEADERS.items()]
+"""As ASGI and h11 have them."""
 
 
 class RequestContext:
@@ -197,7 +197,7 @@ class _Exchange:
         if self._is_draining():
             headers["Connection"] = "close"
         there = {name for name, _ in headers.raw}
-        headers.raw.extend(safe for safe in _SAFE if safe[0] not in there)
+        headers.raw.extend(safe for safe in RAW_SAFE_HEADERS if safe[0] not in there)
 
 
 async def _nothing() -> Message:

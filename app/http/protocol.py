@@ -11,7 +11,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from app.errors import Malformed, problem
-from app.http.context import SAFE_HEADERS
+from app.http.context import RAW_SAFE_HEADERS
 from app.http.socket_protocol import MAX_MESSAGE_BYTES, PING_INTERVAL_S, PING_TIMEOUT_S, SocketProtocol, is_handshake
 from app.http.timers import Patience
 
@@ -95,8 +95,8 @@ CONNECTIONS: Mapping[str, Any] = {
 def _refusal() -> tuple[h11.Response, h11.Data, h11.EndOfMessage]:
     id = uuid.uuid4().hex
     response = problem(Malformed("This is no HTTP request that can be understood."), path="", request_id=id)
-    own = {**SAFE_HEADERS, "X-Request-ID": id, "Connection": "close"}
-    headers = [*response.raw_headers, *((name.lower().encode(), value.encode()) for name, value in own.items())]
+    own = [(b"x-request-id", id.encode()), (b"connection", b"close")]
+    headers = [*response.raw_headers, *RAW_SAFE_HEADERS, *own]
     return (
         h11.Response(status_code=response.status_code, headers=headers, reason=b"Bad Request"),
         h11.Data(data=bytes(response.body)),

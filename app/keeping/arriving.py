@@ -25,16 +25,15 @@ _SENT = re.compile(r".*-sent-[0-9a-f]{16}\.snapshot")
 
 async def write(pieces: AsyncIterator[bytes], file: BinaryIO) -> None:
     """Put what comes into a file; the event loop waits for no disk. Raises `Malformed` where nothing comes."""
-    waiting, written = bytearray(), 0
+    waiting = bytearray()
     async for piece in pieces:
         waiting += piece
         if len(waiting) >= PIECE:
-            written += await asyncio.to_thread(_put, file, bytes(waiting))
+            await asyncio.to_thread(_put, file, bytes(waiting))
             waiting.clear()
-    if not written + len(waiting):
-        raise Malformed("The body is empty; send a snapshot.")
     await asyncio.to_thread(_put, file, bytes(waiting))
-    await asyncio.to_thread(_flush, file)
+    if not file.tell():
+        raise Malformed("The body is empty; send a snapshot.")
 
 
 @contextmanager
@@ -86,11 +85,7 @@ def sweep(folder: Path) -> None:
             lock.release()
 
 
-def _put(file: BinaryIO, data: bytes) -> int:
+def _put(file: BinaryIO, data: bytes) -> None:
     with files.storage("the snapshot cannot be kept"):
-        return file.write(data)
-
-
-def _flush(file: BinaryIO) -> None:
-    with files.storage("the snapshot cannot be kept"):
+        file.write(data)
         file.flush()

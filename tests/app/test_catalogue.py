@@ -187,8 +187,7 @@ def test_the_others_serve_while_one_is_opened(settings: Settings) -> None:
             use()
     assert catalogue.get("images").count == len(WORDS)
     store.go_on.set()
-    while catalogue.busy:
-        time.sleep(0.005)
+    wait_until(lambda: not catalogue.busy)
     assert catalogue.get("odd").name == "odd"
     catalogue.close()
     Store(settings.data / "collections").open("odd").close()
@@ -228,8 +227,7 @@ def test_one_that_is_opened_too_late_is_closed_again(settings: Settings) -> None
     catalogue = Catalogue(store, patience_s=0.0)
     catalogue.close()
     store.go_on.set()
-    while catalogue.busy:
-        time.sleep(0.005)
+    wait_until(lambda: not catalogue.busy)
 
     assert catalogue.collections.keys() <= {"captions", "images", "keywords"}
     Store(settings.data / "collections").open("odd").close()
@@ -247,8 +245,7 @@ def test_a_service_says_what_it_is_opening(settings: Settings, encoder: FakeEnco
         assert names(client)["later"] == "opening"
         assert client.post("/search/images", json={"text": "dog"}).status_code == 200
         store.go_on.set()
-        while client.get("/collections/later").json()["status"] == "opening":
-            time.sleep(0.005)
+        wait_until(lambda: client.get("/collections/later").json()["status"] != "opening")
         assert client.post("/search/later", json={"text": "dog"}).status_code == 200
 
 

@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 from app import server
 from app.settings import Settings
 from tests.app.problems import assert_problem
-from tests.patience import WAIT_S
+from tests.patience import WAIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -146,8 +146,7 @@ def a_live_search_is_sent_away_at_sigterm_and_a_slow_query_survives_it(service: 
         speaking.send('{"type":"start"}')
         assert json.loads(speaking.recv(WAIT_S))["type"] == "ready"
         asking.start()
-        while batches_so_far(http) == batches:
-            time.sleep(0.01)
+        wait_until(lambda: batches_so_far(http) != batches)
         service.process.send_signal(signal.SIGTERM)
         service.wait_for("stopping signal=SIGTERM")
         assert_problem(http.get("/readyz"), 503, "draining")

@@ -158,8 +158,7 @@ def arrives_slowly(port: int, patience_s: float, monkeypatch: pytest.MonkeyPatch
 def test_a_request_on_its_way_while_the_server_stops_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "LINGER_S", 30.0)
     with stopping_server() as connection:
-        while not is_refused(connection.getpeername()):
-            time.sleep(0.01)
+        wait_until(lambda: is_refused(connection.getpeername()))
         connection.sendall(b"GET /0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert read_all(connection).startswith(b"HTTP/1.1 200 OK")
 
