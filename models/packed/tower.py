@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -21,14 +23,21 @@ class PackedTower(nn.Module):
         super().__init__()
         self._source, self._kind = [transformer], kind  # in a list: its weights are no part of this module
         self._blocks: list[_Block] = []
+        self._packing = Lock()
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None) -> Tensor:
         """attn_mask: (L, L), added to the scores."""
-        if self._source:
-            self._blocks = [_Block(block, self._kind) for block in self._source.pop().resblocks]
-        for block in self._blocks:
+        for block in self._packed():
             x = block(x, attn_mask)
         return x
+
+    def _packed(self) -> Sequence[_Block]:
+        """The layers, for any number of threads; whoever comes first packs them, and the others wait."""
+        with self._packing:
+            for transformer in self._source:
+                self._blocks = [_Block(block, self._kind) for block in transformer.resblocks]
+            self._source.clear()
+            return self._blocks
 
 
 class _Block:

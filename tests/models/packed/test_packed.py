@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor, wait
+from threading import Event
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -10,11 +14,12 @@ from torch import Tensor
 from models.clip import build_clip, read_texts
 from models.config import AudioConfig
 from models.hubert import AudioEncoder
-from models.packed import linear
+from models.packed import linear, tower
 from models.packed.hubert import PackedAudioEncoder
 from models.packed.linear import Activation, PackedLinear, windows
 from models.packed.support import has_bfloat16
 from models.packed.tower import PackedTower
+from tests.patience import WAIT_S
 from tests.tiny_model import Style, spread, tiny_config
 
 LENGTHS = [400, 719, 16_000, 90_003]
@@ -116,3 +121,27 @@ def test_clip_reads_and_sees_the_same(quick: bool) -> None:
 
     torch.testing.assert_close(clip.encode_image(images), seen, rtol=0, atol=1e-5)  # type: ignore[operator]
     torch.testing.assert_close(read_texts(clip, tokens), read, rtol=0, atol=1e-5)
+
+
+def test_a_tower_that_is_asked_while_it_is_packed_answers_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two first queries at one time: one packs the layers, the other waits for them."""
+    packing, go_on, config = Event(), Event(), tiny_config().clip
+    clip, tokens = build_clip(config, 8).eval(), torch.tensor([[612, 3, 4, 613]])
+    expected = read_texts(clip, tokens)
+
+    class Slow(tower._Block):
+        def __init__(self, *arguments: Any) -> None:
+            packing.set()
+            assert go_on.wait(WAIT_S)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(tower, "_Block", Slow)
+    clip.transformer = PackedTower(clip.transformer, torch.float32)
+    with ThreadPoolExecutor(2) as both, torch.inference_mode():
+        first = both.submit(read_texts, clip, tokens)
+        assert packing.wait(WAIT_S)
+        second = both.submit(read_texts, clip, tokens)
+        wait([second], timeout=0.2)
+        go_on.set()
+        for answer in (first, second):
+            torch.testing.assert_close(answer.result(), expected, rtol=0, atol=1e-5)
