@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -29,9 +28,7 @@ from app.state import State
 from app.tracing import make_traces
 from app.version import service_version
 from index.backend import Store
-
-if TYPE_CHECKING:
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 DESCRIPTION = (
     "Say what you are looking for, and get the nearest images, captions and keywords. "
@@ -59,6 +56,7 @@ def create_app(
             state.readiness.end()
             await asyncio.to_thread(startup.stop)
             await asyncio.to_thread(state.close)
+            await asyncio.to_thread(startup.close)
             await asyncio.to_thread(traces.close)
 
     app = FastAPI(

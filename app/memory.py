@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+
+from models.protocol import Encoder, Memory
 
 GROUPS = Path("/sys/fs/cgroup")
-OWN = Path("/proc/self/statm")
+PROCESSES = Path("/proc")
 MACHINE = Path("/proc/meminfo")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-class Memory(NamedTuple):
-    """Bytes: taken, and all there are. Of a GPU, taken by whomever; else by this process."""
+def memory_in_use(encoder: Encoder | None) -> tuple[str, Memory]:
+    """The name of the encoder's device, and its memory.
 
-    used: int
-    total: int
-
-
-def memory_in_use() -> tuple[str, Memory]:
-    """The device's name, and its memory. Imports nothing: a device is only there once the model has brought torch."""
-    torch = sys.modules.get("torch")
-    # A device that was not used yet is not woken for this.
-    if torch is not None and torch.cuda.is_initialized():
-        free, total = torch.cuda.mem_get_info()
-        return "cuda", Memory(total - free, total)
-    return "cpu", Memory(_resident(), allowed_memory())
+    Of a GPU, what anybody has taken; of the machine, what this process and those that it started have, each with the
+    libraries that they share.
+    """
+    on_device = None if encoder is None else encoder.device_memory()
+    if on_device is not None:
+        return "cuda", on_device
+    return "cpu", Memory(sum(map(_resident, ["self", *_children()])), allowed_memory())
 
 
 def allowed_memory() -> int:
@@ -45,10 +40,18 @@ def available_memory() -> int:
     return min(_machine_free(), allowed_memory())
 
 
-def _resident() -> int:
+def _resident(process: str) -> int:
     with suppress(OSError):
-        return int(OWN.read_text().split()[1]) * PAGE
+        return int((PROCESSES / process / "statm").read_text().split()[1]) * PAGE
     return 0
+
+
+def _children() -> list[str]:
+    """Numbers of the processes that any thread of this one has started."""
+    with suppress(OSError):
+        threads = (PROCESSES / "self" / "task").iterdir()
+        return [child for thread in threads for child in (thread / "children").read_text().split()]
+    return []
 
 
 def _machine_free() -> int:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
-from app.memory import Memory
+from models.protocol import Memory
 
 Stage = Literal["decode", "queue", "encode", "search", "total"]
 
@@ -47,6 +47,11 @@ class Metrics:
         )
         self.skipped = Counter(
             "speechclip_skipped", "Queries not encoded because nobody waited any more.", registry=self._registry
+        )
+        self.restarts = Counter(
+            "speechclip_encoder_restarts",
+            "Processes of the encoder that ended, and were followed by another.",
+            registry=self._registry,
         )
         self.slow = Counter(
             "speechclip_slow_queries", "Queries slower than SPEECHCLIP_SLOW_QUERY_MS.", registry=self._registry

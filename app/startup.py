@@ -7,10 +7,11 @@ import threading
 import time
 from collections.abc import Callable
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
+from app.apart import ApartEncoder
 from app.catalogue import Catalogue
 from app.chosen import chosen_model
+from app.demo import prepare_collections
 from app.engine import BROKEN, Engine
 from app.engine.waiting import Bounds
 from app.errors import INTERNAL, kind_of
@@ -23,9 +24,7 @@ from index.backend import Store
 from index.errors import CollectionError, ServerUnreachable
 from models.audio import decode
 from models.errors import ModelError
-
-if TYPE_CHECKING:
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +48,7 @@ class Startup:
         self, state: State, encoder: Encoder | None, store: Store | None, on_step: OnStep | None = None
     ) -> None:
         self._state, self._encoder, self._store, self._on_step = state, encoder, store, on_step
+        self._apart: ApartEncoder | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="startup", daemon=True)
 
@@ -59,6 +59,11 @@ class Startup:
         """End it at its next step, or wait for it if it has ended."""
         self._stopping.set()
         self._thread.join(STOP_TIMEOUT_S)
+
+    def close(self) -> None:
+        """Let go of the encoder, if this has loaded it."""
+        if self._apart is not None:
+            self._apart.close()
 
     def _run(self) -> None:
         started_at = time.monotonic()
@@ -107,15 +112,10 @@ class Startup:
 
     def _build(self, store: Store) -> Encoder:
         self._step("loading the model", 0, 1)
-        # Here, because these bring torch: the service answers /livez seconds earlier without it.
-        from app.demo import prepare_collections
-        from models.encoder import load_encoder
-        from models.lanes import share_cores
-
-        share_cores()
-        encoder = load_encoder(chosen_model(self._state.settings), self._state.settings.precision)
-        prepare_collections(store, encoder, self._step)
-        return encoder
+        settings, restarts = self._state.settings, self._state.metrics.restarts
+        self._apart = ApartEncoder(chosen_model(settings), settings.precision, restarts.inc)
+        prepare_collections(store, self._apart, self._step)
+        return self._apart
 
     def _step(self, step: str, done: int, total: int) -> None:
         if self._stopping.is_set():

@@ -24,9 +24,9 @@ from torch import Tensor
 
 from app.demo.collections import DRAWINGS, Drawing, lexicon
 from app.query.explaining import Grid, covered
-from models.clip import ImagePreprocessor, on_white, unit
+from models.clip import ImagePreprocessor, unit
 from models.encoder import SpeechClipEncoder, load_encoder
-from models.images import decode_image
+from models.images import decode_image, looked_at, on_white
 from training.nano.people import recordings, speech_folder
 
 SIDE, DRAWN = 256, 104  # pixels of a picture, and of each drawing in it
@@ -79,7 +79,7 @@ def covering(grid: Grid) -> Method:
     def method(encoder: SpeechClipEncoder, pictures: Sequence[Image.Image], vectors: Vectors) -> NDArray[np.float64]:
         found = []
         for picture, vector in zip(pictures, vectors, strict=True):
-            small = encoder.prepare_image(picture)
+            small = looked_at(picture, encoder.image_size)
             shown = [small, *(covered(small, box) for box in grid.covers(small.size))]
             whole, *under = (encoder.embed_images(shown) @ vector).tolist()
             found.append(grid.drops(whole, under))

@@ -13,12 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from transformers import WhisperConfig
-from transformers.audio_utils import mel_filter_bank
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from models import compat
 from models.config import Branch
-from models.encoder import Encoder, SpeechEmbeddings
+from models.lanes import share_cores
+from models.protocol import Encoder, SpeechEmbeddings
+
+compat.prepare()
+from transformers import WhisperConfig  # noqa: E402
+from transformers.audio_utils import mel_filter_bank  # noqa: E402
+from transformers.models.whisper.modeling_whisper import WhisperEncoder  # noqa: E402
 
 RATE, WINDOW_S = 16_000, 30
 BANDS, FFT, HOP = 80, 400, 160
@@ -31,6 +35,7 @@ class Recognition:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
+        share_cores()
         self._network = WhisperEncoder(BASE)
         self._network.train(False)
         bank = mel_filter_bank(1 + FFT // 2, BANDS, 0.0, RATE / 2, RATE, norm="slaney", mel_scale="slaney")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 
-import models.encoder
+from app import startup
+from app.apart import ApartEncoder
 from app.server import serve
 from app.settings import Settings
 from bench.recognition import Recognition
-from models.encoder import Encoder
+from models.protocol import Encoder
 
 
 def _batching(encoder: Encoder) -> Encoder:
@@ -23,6 +24,6 @@ VARIANTS: Mapping[str, Callable[[Encoder], Encoder]] = {
 }
 
 if __name__ == "__main__":
-    load, vary = models.encoder.load_encoder, VARIANTS[sys.argv[1]]
-    setattr(models.encoder, "load_encoder", lambda *chosen: vary(load(*chosen)))  # noqa: B010  mypy would want the same class
+    vary = VARIANTS[sys.argv[1]]
+    setattr(startup, "ApartEncoder", lambda *chosen: vary(ApartEncoder(*chosen)))  # noqa: B010  mypy would want the same class
     serve(Settings())

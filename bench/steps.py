@@ -23,13 +23,14 @@ from bench.report import Report
 from models.branches.heads import Head
 from models.clip import unit
 from models.config import AudioConfig, Precision
-from models.encoder import SpeechClipEncoder, Vectors
+from models.encoder import SpeechClipEncoder
 from models.folder import ModelFolder
 from models.listeners import OneByOne
 from models.packed.front import _FRAMES, PackedFront
 from models.packed.hubert import PackedAudioEncoder
 from models.packed.linear import windows
 from models.precision import KINDS
+from models.protocol import Vectors
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from models import compat
 from models.config import ClipConfig, TextConfig, VisionConfig
+from models.images import looked_at
 
 compat.prepare()
 
@@ -24,7 +25,6 @@ from open_clip.tokenizer import SimpleTokenizer  # noqa: E402
 _SPECIAL_AND_BYTE_TOKENS = 2 * 256 + 2
 _CACHED_WORDS = 50_000
 _MOST_CHARACTERS = 2_000  # of a text: far more than fit any context, and the time for one long word is quadratic
-_MOST_ELONGATED = 16
 
 
 def build_clip(config: ClipConfig, embedding_size: int) -> nn.Module:
@@ -121,36 +121,8 @@ class ImagePreprocessor:
         return batch
 
     def _pixels(self, image: Image.Image) -> Tensor:
-        pixels = np.array(centre(on_white(image), self._size), np.float32)
+        pixels = np.array(looked_at(image, self._size), np.float32)
         return (torch.from_numpy(pixels).permute(2, 0, 1) / 255 - self._mean) / self._deviation
-
-
-def centre(image: Image.Image, size: int) -> Image.Image:
-    """The shorter side resized to `size` (bicubic), and the middle (size, size) of that."""
-    # Or a line of a million pixels would become a picture of many gigabytes, of which one square is looked at.
-    longest = _MOST_ELONGATED * min(image.size)
-    image = _middle(image, min(image.width, longest), min(image.height, longest))
-    width, height = (int(size * side / min(image.size)) for side in image.size)
-    return _middle(image.resize((width, height), Image.Resampling.BICUBIC), size, size)
-
-
-def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
-    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
-    return image.crop((left, top, left + width, top + height))
-
-
-def on_white(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent becomes white, as on paper (a bare conversion would make it black)."""
-    if image.mode.startswith("I;16"):
-        # A bare conversion would saturate: white from 1/256 of full brightness on.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode == "La":
-        image = image.convert("LA")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        background = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(background, image).convert("RGB")
-    return image.convert("RGB")
 
 
 def read_texts(clip: Any, tokens: Tensor) -> Tensor:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,7 +14,7 @@ from torch import Tensor
 from models.branches.keywords import KeywordSlot
 from models.branches.quantizer import Subwords
 from models.branches.slots import SlotReader
-from models.clip import ImagePreprocessor, Tokenizer, centre, on_white, unit
+from models.clip import ImagePreprocessor, Tokenizer, unit
 from models.config import Branch, ModelConfig, Precision
 from models.faults import device_faults
 from models.folder import ModelFolder, find_model
@@ -25,79 +23,12 @@ from models.lanes import lanes
 from models.listeners import InBatches, Listener, OneByOne
 from models.packed.tower import PackedTower
 from models.precision import KINDS, require
+from models.protocol import Memory, SpeechEmbeddings, Vectors
 from models.published.shelf import read_card
 from models.speechclip import SpeechClip
 
-Vectors = NDArray[np.float32]
-
 LANES_OF_A_GPU = 2
 """While one batch is on the device, another is padded, or read out and answered."""
-
-
-@dataclass(frozen=True)
-class SpeechEmbeddings:
-    """What a batch of utterances became.
-
-    vectors: (B, E) float32, unit length, of the branch that was asked for
-    keywords: for every utterance, its slots in their order; None where they were not asked for, and where the model
-        has no slots
-    """
-
-    vectors: Vectors
-    keywords: Sequence[Sequence[KeywordSlot]] | None = None
-
-
-class Encoder(Protocol):
-    """What the service needs of a model. Raises `DeviceOutOfMemory` and `DeviceLost` where its device does that.
-
-    name: for people; fingerprint: equal only where all embeddings are; dim: E;
-    precision: in which its products are made;
-    branches: what `branch=` may be, first the one that is used where none is asked for;
-    lanes: how many threads may call it at one time;
-    batched: whether several at once are quicker than one by one;
-    card: what is known of it, in Markdown, or nothing.
-    """
-
-    name: str
-    fingerprint: str
-    card: str
-    dim: int
-    precision: Precision
-    branches: Sequence[Branch]
-    lanes: int
-    batched: bool
-
-    def embed_speech(
-        self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
-    ) -> SpeechEmbeddings:
-        """Utterances, each (samples,) float32 mono 16 kHz of at least 0.1 s. A result is independent of the others.
-
-        branch: the first of `branches`, unless another is named. Raises `models.errors.BranchError` where it has none.
-        """
-        ...
-
-    def embed_images(self, images: Sequence[Image]) -> Vectors:
-        """Images of any size and mode -> (B, E)."""
-        ...
-
-    def prepare_image(self, image: Image) -> Image:
-        """All that `embed_images` looks at of an image, in an image as small as that; both embed alike.
-
-        Any number of threads may call it, also while another embeds.
-        """
-        ...
-
-    def embed_texts(self, texts: Sequence[str]) -> Vectors:
-        """Texts, cut to what the model's text tower takes -> (B, E)."""
-        ...
-
-    def slot_words(self, texts: Sequence[str]) -> Vectors | None:
-        """Whole words -> (N, E), to be compared with `KeywordSlot.vector`; None for a model without slots.
-
-        A word is the direction of the sum of its pieces, each a unit vector of CLIP's sub-word table. Of unit length,
-        or zero where a text has no pieces.
-        """
-        ...
 
 
 class SpeechClipEncoder:
@@ -111,6 +42,7 @@ class SpeechClipEncoder:
         self.config = config
         self.name, self.fingerprint, self.dim = config.name, folder.fingerprint, config.embedding_size
         self.branches: Sequence[Branch] = sorted(config.branches, key=lambda branch: branch != config.search_branch)
+        self.image_size = config.clip.vision.image_size
         self.card = read_card(folder.path)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         require(precision, self.device)
@@ -177,9 +109,6 @@ class SpeechClipEncoder:
             return np.empty((0, self.dim), np.float32)
         return _numpy(self.network.embed_images(self._pixels(images).to(self.device)))
 
-    def prepare_image(self, image: Image) -> Image:
-        return centre(on_white(image), self.config.clip.vision.image_size)
-
     @device_faults()
     @torch.inference_mode()
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
@@ -199,6 +128,12 @@ class SpeechClipEncoder:
         rows = inside.nonzero()[:, 0].to(self.device)
         words = torch.zeros(len(texts), pieces.shape[1], device=self.device).index_add(0, rows, pieces)
         return _numpy(unit(words))
+
+    def device_memory(self) -> Memory | None:
+        if self.device.type != "cuda":
+            return None
+        free, total = torch.cuda.mem_get_info(self.device)
+        return Memory(total - free, total)
 
 
 def load_encoder(name_or_path: str, precision: Precision = "fp32") -> SpeechClipEncoder:

@@ -99,6 +99,10 @@ class DeviceLost(ModelError):
     """The device has stopped to work; within this process nothing will bring it back."""
 
 
+class EncoderEnded(ModelError):
+    """The process that encodes has ended: before it was ready, or in the middle of this."""
+
+
 class BranchError(ModelError):
     """A branch was asked for that the model does not have."""
 

@@ -1,10 +1,11 @@
-"""The bytes of an image file become an image, at a bounded cost."""
+"""The bytes of an image file become an image, at a bounded cost, and an image what a model looks at of it."""
 
 from __future__ import annotations
 
 import re
 from io import BytesIO
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from models.errors import UndecodableImage
@@ -15,6 +16,8 @@ MAX_PIXELS = 40_000_000
 KEPT_PIXELS = 2_000_000
 # Of a progressive JPEG. Each goes over all pixels again, however few bytes it has, and ten megabytes hold 170,000.
 MAX_SCANS = 64
+# Of what a model looks at.
+_MOST_ELONGATED = 16
 
 # Within the coded data of a scan no marker looks like this but one that ends it.
 JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
@@ -64,3 +67,36 @@ def _bounded(image: Image.Image) -> Image.Image:
     if scale >= 1:
         return image
     return image.resize((max(1, int(width * scale)), max(1, int(height * scale))), Image.Resampling.BICUBIC)
+
+
+def looked_at(image: Image.Image, size: int) -> Image.Image:
+    """(size, size) pixels in RGB: all that a model sees of an image; of these it sees the same."""
+    return centre(on_white(image), size)
+
+
+def centre(image: Image.Image, size: int) -> Image.Image:
+    """The shorter side resized to `size` (bicubic), and the middle (size, size) of that."""
+    # Or a line of a million pixels would become a picture of many gigabytes, of which one square is looked at.
+    longest = _MOST_ELONGATED * min(image.size)
+    image = _middle(image, min(image.width, longest), min(image.height, longest))
+    width, height = (int(size * side / min(image.size)) for side in image.size)
+    return _middle(image.resize((width, height), Image.Resampling.BICUBIC), size, size)
+
+
+def _middle(image: Image.Image, width: int, height: int) -> Image.Image:
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent becomes white, as on paper (a bare conversion would make it black)."""
+    if image.mode.startswith("I;16"):
+        # A bare conversion would saturate: white from 1/256 of full brightness on.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "La":
+        image = image.convert("LA")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        background = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(background, image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -7,19 +7,14 @@ import io
 import threading
 import wave
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.branches.keywords import KeywordSlot
 from models.config import Branch, Precision
+from models.protocol import Memory, SpeechEmbeddings
 from tests.patience import WAIT_S
-
-if TYPE_CHECKING:
-    from models.encoder import SpeechEmbeddings
 
 RATE = 16_000
 
@@ -33,14 +28,6 @@ WORDS: dict[str, tuple[float, tuple[int, int, int]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Embeddings:
-    """In the shape of `models.encoder.SpeechEmbeddings`, whose module would bring torch."""
-
-    vectors: NDArray[np.float32]
-    keywords: Sequence[Sequence[KeywordSlot]] | None = None
-
-
 class FakeEncoder:
     """Deterministic, of unit length, and observable: `batches` holds the kind and size of every call."""
 
@@ -50,6 +37,7 @@ class FakeEncoder:
     branches: Sequence[Branch] = ("parallel",)
     lanes = 1
     batched = True
+    image_size = 60
 
     def __init__(self, dim: int = 16) -> None:
         self.dim = dim
@@ -80,13 +68,16 @@ class FakeEncoder:
     def embed_speech(
         self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
     ) -> SpeechEmbeddings:
-        return cast("SpeechEmbeddings", Embeddings(self._embed("speech", [heard(samples) for samples in waves])))
+        return SpeechEmbeddings(self._embed("speech", [heard(samples) for samples in waves]))
+
+    def close(self) -> None:
+        """As `ApartEncoder` has it."""
+
+    def device_memory(self) -> Memory | None:
+        return None
 
     def embed_images(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         return self._embed("image", [_recognised(image) for image in images])
-
-    def prepare_image(self, image: Image.Image) -> Image.Image:
-        return image.resize((1, 1))
 
     def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._embed("text", list(texts))

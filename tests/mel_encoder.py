@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,8 @@ from PIL.Image import Image
 
 from models.config import Branch, Precision
 from models.errors import BranchError
-from tests.fake_encoder import Embeddings
-
-if TYPE_CHECKING:
-    from models.encoder import SpeechEmbeddings
+from models.images import looked_at
+from models.protocol import Memory, SpeechEmbeddings
 
 RATE = 16_000
 WINDOW, STEP, BANDS = 400, 160, 40
@@ -37,6 +34,7 @@ class MelEncoder:
     branches: Sequence[Branch] = ("parallel",)
     lanes = 2
     batched = False
+    image_size = SIDE
 
     def __init__(self, dim: int = 24, seed: int = 0) -> None:
         self.dim = dim
@@ -53,15 +51,14 @@ class MelEncoder:
     ) -> SpeechEmbeddings:
         if branch not in (None, *self.branches):
             raise BranchError(f"there is no branch {branch}")
-        found = Embeddings(_project([self._heard(wave) for wave in waves], self._speech))
-        return cast("SpeechEmbeddings", found)
+        return SpeechEmbeddings(_project([self._heard(wave) for wave in waves], self._speech))
+
+    def device_memory(self) -> Memory | None:
+        return None
 
     def embed_images(self, images: Sequence[Image]) -> Vectors:
-        seen = [np.asarray(self.prepare_image(image), np.float64).ravel() for image in images]
+        seen = [np.asarray(looked_at(image, SIDE), np.float64).ravel() for image in images]
         return _project(seen, self._image)
-
-    def prepare_image(self, image: Image) -> Image:
-        return image.convert("RGB").resize((SIDE, SIDE))
 
     def embed_texts(self, texts: Sequence[str]) -> Vectors:
         read = [np.bincount(np.frombuffer(text.encode(), np.uint8), minlength=LETTERS) for text in texts]

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,8 @@ from app.bulk.items import MAX_MEDIA, Bad, File, Item, Slice, bad
 from index.manifest import Kind
 from models.audio import decode
 from models.errors import AudioError, ImageError
-from models.images import FORMATS, MAX_PIXELS, decode_image
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch.
-    from models.encoder import Encoder
+from models.images import FORMATS, MAX_PIXELS, decode_image, looked_at
+from models.protocol import Encoder
 
 Payload = Image.Image | NDArray[np.float32] | str
 """An image as small as the model looks at it; samples (N,) at 16 kHz, or a vector (E,); or a text."""
@@ -104,7 +100,7 @@ class Decoder:
         with self.budget.hold(size):
             pixels = _pixels(_read(content, size))
         with self.budget.hold(size + BYTES_PER_PIXEL * pixels):
-            return self.encoder.prepare_image(decode_image(_read(content, size))[0])
+            return looked_at(decode_image(_read(content, size))[0], self.encoder.image_size)
 
 
 def _size(content: File | Slice) -> int:

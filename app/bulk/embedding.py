@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,7 @@ from app.bulk.decoding import Budget, Decoder, Ready
 from app.bulk.items import Bad, Item
 from index.manifest import Kind
 from index.records import Record
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 BATCH: Mapping[Kind, int] = {"images": 32, "audio": 8, "captions": 64, "keywords": 64}
 VECTOR_BATCH = 1024  # where nothing has to be embedded

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from app.bulk.ahead import ahead, cores
 from app.bulk.decoding import Budget, Decoder, Ready
 from app.bulk.embedding import Embedded, embed
 from app.bulk.items import Bad, Item
 from index.manifest import Kind
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 BATCHES_AHEAD = 2
 

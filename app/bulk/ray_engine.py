@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,7 @@ from app.bulk.embedding import Embedded, embed_items
 from app.bulk.errors import SourceError
 from app.bulk.items import Item
 from index.manifest import Kind
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 WINDOW = 100_000
 """Items that are planned together: some megabytes of them are held here, and a model is loaded once for so many."""

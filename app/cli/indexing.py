@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import typer
 
@@ -32,9 +32,7 @@ from app.settings import Settings
 from index.backend import Collection
 from index.errors import CollectionNotFound
 from index.manifest import Kind
-
-if TYPE_CHECKING:
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 Engine = Literal["local", "ray"]
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import typer
@@ -25,9 +24,7 @@ from app.settings import Settings
 from index.backend import Collection
 from index.records import Record
 from models.decoders import DirectDecoder
-
-if TYPE_CHECKING:
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 
 @dataclass(frozen=True)

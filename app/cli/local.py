@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,10 +16,7 @@ from app.demo import DEFAULTS, prepare_collections
 from app.settings import Settings
 from index import address
 from index.backend import Collection, Store
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch, and what is wrong with a query is said without waiting for it.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 
 def settings_of(**given: Any) -> Settings:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import typer
@@ -32,9 +31,7 @@ from models.audio import decode
 from models.branches.keywords import KeywordSlot
 from models.config import Branch
 from models.images import decode_image
-
-if TYPE_CHECKING:
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 Payload = NDArray[np.float32] | Image | str
 

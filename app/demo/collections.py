@@ -8,7 +8,6 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,7 @@ from index.errors import CollectionError
 from index.manifest import Kind
 from index.records import Record
 from models.images import decode_image
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from PIL.Image import Image
@@ -11,10 +11,7 @@ from PIL.Image import Image
 from app.engine.jobs import Payload, Task, Vectors
 from app.errors import EncodingFailed
 from models.branches.keywords import KeywordSlot
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch, which the service loads in the background only.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 Result: TypeAlias = tuple[Vectors, Sequence[KeywordSlot]]
 

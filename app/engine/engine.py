@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +18,8 @@ from app.engine.jobs import Encoded, Job, Payload, Task
 from app.engine.waiting import Bounds, Waiting
 from app.errors import EncodingFailed, Overloaded, ServiceError
 from app.metrics import Metrics
-from app.priority import step_back
 from models.errors import DeviceLost, DeviceOutOfMemory
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch, which the service loads in the background only.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +95,6 @@ class Engine:
         self._waiting.empty(lambda job: job.answer.cancel())
 
     def _run(self) -> None:
-        step_back()
         try:
             while self._works() and (batch := self._waiting.take()):
                 started = [job for job in batch if job.answer.set_running_or_notify_cancel()]

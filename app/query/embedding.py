@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,7 @@ from models.audio import Waveform, decode_at_once
 from models.branches.keywords import KeywordSlot
 from models.config import Branch
 from models.errors import BranchError
-
-if TYPE_CHECKING:
-    # Not at run time: the module brings torch.
-    from models.encoder import Encoder
+from models.protocol import Encoder
 
 Vector = NDArray[np.float32]
 

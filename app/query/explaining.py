@@ -20,6 +20,7 @@ from app.state import Loaded, State
 from app.stopwatch import Stopwatch
 from index.backend import Collection
 from models.decoders import Decoder
+from models.images import looked_at
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of a picture's file."""
@@ -116,7 +117,7 @@ def _pictures(decoder: Decoder, loaded: Loaded, path: Path) -> tuple[list[Image.
     image, _ = decoder.image(path.read_bytes())
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    square = loaded.engine.encoder.prepare_image(image.crop((left, top, left + side, top + side))).convert("RGB")
+    square = looked_at(image.crop((left, top, left + side, top + side)), loaded.engine.encoder.image_size)
     return [square, *(covered(square, box) for box in GRID.covers(square.size))], middle(image.size)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request, Response
 
 from app.memory import memory_in_use
@@ -80,9 +82,11 @@ async def metrics(request: Request) -> Response:
     state = state_of(request)
     state.metrics.admitted.set(state.admission.held)
     state.metrics.admitted_most.set(state.admission.most)
-    state.metrics.measure(*memory_in_use())
-    if state.partial is not None:
-        catalogue, encoder = state.partial.catalogue, state.partial.engine.encoder
+    partial = state.partial
+    encoder = None if partial is None else partial.engine.encoder
+    state.metrics.measure(*await asyncio.to_thread(memory_in_use, encoder))
+    if partial is not None:
+        catalogue, encoder = partial.catalogue, partial.engine.encoder
         catalogue.look_around(0)
         state.metrics.describe(catalogue.collections, len(catalogue.failed))
         revision = encoder.fingerprint[:REVISION_CHARACTERS]

@@ -7,11 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 
+from models.children import command, search_path
 from models.errors import DecodingStopped, NoDecoder
 from models.isolation.channel import Channel
 from models.isolation.limits import Limits
@@ -31,7 +30,6 @@ ALONE = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
 }
-ROOT = Path(__file__).resolve().parents[2]
 ENDED: Mapping[int, str] = {
     signal.SIGKILL: "the system ended it, for want of memory perhaps",
     signal.SIGXCPU: "it took more processor time than is allowed",
@@ -54,7 +52,7 @@ class DecodingProcess:
         with theirs:
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", *program, str(theirs.fileno()), json.dumps(asdict(limits))],
+                    command(program, str(theirs.fileno()), json.dumps(asdict(limits))),
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -124,5 +122,5 @@ class DecodingProcess:
 
 def _environment() -> dict[str, str]:
     """Nothing that is secret."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {name: os.environ[name] for name in INHERITED if name in os.environ} | ALONE | {"PYTHONPATH": path}
+    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    return kept | ALONE | {"PYTHONPATH": search_path()}

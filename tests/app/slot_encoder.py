@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.branches.keywords import KeywordSlot, Subword
 from models.config import Branch
-from tests.fake_encoder import RATE, WORDS, Embeddings, FakeEncoder, heard, tone, wav
+from models.protocol import SpeechEmbeddings
+from tests.fake_encoder import RATE, WORDS, FakeEncoder, heard, tone, wav
 from tests.patience import WAIT_S
-
-if TYPE_CHECKING:
-    from models.encoder import SpeechEmbeddings
 
 SLOT_S = 0.5
 
@@ -46,7 +43,7 @@ class SlotEncoder(FakeEncoder):
         said = [_words(wave) for wave in waves]
         vectors = self._embed("speech", [words[-1 if branch == "parallel" else 0] for words in said])
         keywords = [[self.slot(place, word) for place, word in enumerate(words)] for words in said]
-        return cast("SpeechEmbeddings", Embeddings(vectors, keywords if return_keywords else None))
+        return SpeechEmbeddings(vectors, keywords if return_keywords else None)
 
     def slot(self, place: int, word: str) -> KeywordSlot:
         """The slot of the word that was said as number `place`; it is near to the word, and not the word itself."""

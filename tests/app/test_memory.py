@@ -2,36 +2,56 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from app import memory
-from app.memory import Memory, allowed_memory, available_memory, memory_in_use
+from app.memory import allowed_memory, available_memory, memory_in_use
+from models.protocol import Memory
+from tests.fake_encoder import FakeEncoder
+
+HELD = 64 << 20
 
 
-def fake_torch(monkeypatch: pytest.MonkeyPatch, initialised: bool) -> None:
-    cuda = SimpleNamespace(is_initialized=lambda: initialised, mem_get_info=lambda: (30, 100))
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+class OnDevice(FakeEncoder):
+    def device_memory(self) -> Memory:
+        return Memory(70, 100)
 
 
-def test_a_gpu_that_is_in_use_is_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_torch(monkeypatch, initialised=True)
+@pytest.fixture
+def child() -> Iterator[None]:
+    """A process that this one has started, and that holds some memory."""
+    program = f"held = b'x' * {HELD}; print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        yield
+        running.communicate(b"\n")
 
-    assert memory_in_use() == ("cuda", Memory(70, 100))
+
+def test_a_gpu_that_is_in_use_is_the_device() -> None:
+    assert memory_in_use(OnDevice()) == ("cuda", Memory(70, 100))
 
 
-@pytest.mark.parametrize("has_torch", [True, False])
-def test_else_it_is_this_process_on_this_machine(monkeypatch: pytest.MonkeyPatch, has_torch: bool) -> None:
-    fake_torch(monkeypatch, initialised=False)
-    if not has_torch:
-        monkeypatch.delitem(sys.modules, "torch")
-    device, (used, total) = memory_in_use()
+@pytest.mark.parametrize("encoder", [None, FakeEncoder()])
+def test_else_it_is_this_process_on_this_machine(encoder: FakeEncoder | None) -> None:
+    device, (used, total) = memory_in_use(encoder)
 
     assert device == "cpu"
     assert 1_000_000 < used < total
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells")
+def test_what_it_has_started_counts(request: pytest.FixtureRequest) -> None:
+    _, alone = memory_in_use(None)
+    request.getfixturevalue("child")
+    _, both = memory_in_use(None)
+
+    assert both.used - alone.used > HELD
 
 
 def test_a_containers_bound_goes_before_the_machines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,13 +14,11 @@ from app.settings import Settings
 from index.records import Record
 from index.store import Store
 from models.audio import decode
+from models.protocol import Encoder
 from tests.app.conftest import wait_until_ready
 from tests.app.problems import assert_problem
 from tests.fake_encoder import WORDS, drawn, spoken
 from tests.mel_encoder import MelEncoder
-
-if TYPE_CHECKING:
-    from models.encoder import Encoder
 
 WAV = {"Content-Type": "audio/wav"}
 

@@ -6,23 +6,16 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from app.engine import Engine, Task
-from app.engine.waiting import Bounds
-from app.metrics import Metrics
+from app.apart import ApartEncoder
 from app.pools import BoundedPool
-from app.priority import NICE, step_back
-from models.config import Branch
-from tests.fake_encoder import FakeEncoder
-
-if TYPE_CHECKING:
-    from models.encoder import SpeechEmbeddings
+from app.priority import ENCODER_STEPS, POOL_STEPS, step_back
+from tests.app.apart.test_encoder import ODD
+from tests.patience import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
 
@@ -33,31 +26,25 @@ def niceness() -> int:
     return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
 
-class Telling(FakeEncoder):
-    """Notes the niceness of whoever has it encode."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.niceness: list[int] = []
-
-    def embed_speech(
-        self, waves: Sequence[NDArray[np.float32]], branch: Branch | None = None, return_keywords: bool = False
-    ) -> SpeechEmbeddings:
-        self.niceness.append(niceness())
-        return super().embed_speech(waves, branch, return_keywords)
+@pytest.fixture
+def encoder(tmp_path: Path) -> Iterator[ApartEncoder]:
+    encoder = ApartEncoder(str(tmp_path), program=ODD)
+    yield encoder
+    encoder.close()
 
 
-def test_pools_and_encoders_compute_behind_the_thread_that_asks() -> None:
-    before, pool, encoder = niceness(), BoundedPool("test", threads=1, max_waiting=1), Telling()
-    bounds = Bounds(waiting=1, waiting_seconds=60.0, batch=1, batch_seconds=60.0)
-    engine = Engine(encoder, Metrics(), np.ones(16_000, np.float32), lambda: None, bounds)
-    try:
-        engine.submit(Task("speech"), np.ones(16_000, np.float32)).result()
-        assert [asyncio.run(pool.run(niceness)), *encoder.niceness] == [min(before + NICE, LEAST)] * 2
-        assert niceness() == before
-    finally:
-        engine.close(60)
-        pool.close()
+def test_pools_and_encoders_compute_behind_the_thread_that_asks(encoder: ApartEncoder) -> None:
+    before, pool = niceness(), BoundedPool("test", threads=1, max_waiting=1)
+
+    def behind() -> int:
+        """How many threads of the encoder's process are."""
+        threads = [int(thread.name) for thread in Path(f"/proc/{encoder.pid}/task").iterdir()]
+        return [os.getpriority(os.PRIO_PROCESS, one) for one in threads].count(min(before + ENCODER_STEPS, LEAST))
+
+    wait_until(lambda: behind() >= 1 + encoder.lanes)
+    assert asyncio.run(pool.run(niceness)) == min(before + POOL_STEPS, LEAST)
+    assert niceness() == before
+    pool.close()
 
 
 def test_where_it_is_forbidden_everything_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:

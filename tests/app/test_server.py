@@ -46,13 +46,14 @@ def prepare_collections(store, encoder, progress):
         if name not in store.names():
             store.create(name, name, encoder.dim, encoder.fingerprint).close()
 
-sys.modules["models.encoder"] = types.SimpleNamespace(load_encoder=lambda name, precision: Weak())
 sys.modules["app.demo"] = types.SimpleNamespace(
     prepare_collections=prepare_collections, is_default=lambda collection: False
 )
 
+from app import startup
 from app.server import serve
 from app.settings import Settings
+startup.ApartEncoder = lambda model, precision, on_restart: Weak()
 serve(Settings())
 """
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app import startup
 from app.main import create_app, drain, is_broken
 from app.settings import Settings
 from app.startup import READY
@@ -36,8 +34,8 @@ class FakeLoading:
         self.waiting = threading.Event()
         self.error: Exception | None = None
 
-    def load_encoder(self, name_or_path: str, precision: str) -> FakeEncoder:
-        self.loaded.append(name_or_path)
+    def load(self, model: str, precision: str, on_restart: Callable[[], None]) -> FakeEncoder:
+        self.loaded.append(model)
         if self.error is not None:
             raise self.error
         return self.encoder
@@ -55,10 +53,8 @@ class FakeLoading:
 @pytest.fixture
 def loading(encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch) -> FakeLoading:
     loading = FakeLoading(encoder)
-    for name, function in (("models.encoder", "load_encoder"), ("app.demo", "prepare_collections")):
-        module: Any = ModuleType(name)
-        setattr(module, function, getattr(loading, function))
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr(startup, "ApartEncoder", loading.load)
+    monkeypatch.setattr(startup, "prepare_collections", loading.prepare_collections)
     return loading
 
 

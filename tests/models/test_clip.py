@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from models.clip import ImagePreprocessor, Tokenizer, build_clip, centre, on_white, unit
+from models.clip import ImagePreprocessor, Tokenizer, build_clip, unit
 from models.config import VisionConfig
+from models.images import centre, on_white
 from tests.processor import within
 from tests.tiny_model import tiny_config
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.config import Branch
-from models.encoder import Encoder, SpeechClipEncoder, load_encoder
+from models.encoder import SpeechClipEncoder, load_encoder
 from models.errors import BranchError, ModelFolderError
+from models.images import looked_at
 from models.listeners import pad
+from models.protocol import Encoder
 from models.published.shelf import fingerprint
 from tests.tiny_model import BRANCHES, Style, save_tiny_model
 
@@ -192,9 +194,9 @@ def test_images_of_any_mode_are_taken(encoder: SpeechClipEncoder) -> None:
 def test_a_prepared_image_is_small_and_embeds_as_the_image_does(encoder: SpeechClipEncoder, mode: str) -> None:
     for size in ((1, 1), (640, 97), (31, 2000)):
         image = Image.effect_noise(size, 90).convert("L").convert("RGB" if mode in ("P", "CMYK") else "L").convert(mode)
-        prepared = encoder.prepare_image(image)
+        prepared = looked_at(image, encoder.image_size)
 
-        assert max(prepared.size) == encoder.config.clip.vision.image_size
+        assert prepared.size == (encoder.image_size, encoder.image_size)
         assert np.array_equal(encoder.embed_images([prepared]), encoder.embed_images([image]))
 
 

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from models.audio import SAMPLE_RATE
 from models.config import Branch
-from models.encoder import Encoder, SpeechClipEncoder
+from models.encoder import SpeechClipEncoder
 from models.folder import ModelFolder, find_model
 from models.listeners import pad
+from models.protocol import Encoder
 from training.evaluation.embedder import Batch, Semantics, Vectors
 from training.evaluation.files import read_audio, read_image, readable
 from training.evaluation.heard import Utterance

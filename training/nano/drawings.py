@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.clip import on_white
+from models.images import on_white
 from training.nano.lexicon import Lexicon, drawing_id
 
 TRAINING = ("noto", "noto-v1", "openmoji")

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,12 +19,10 @@ from app.errors import DeadlineExceeded, Draining, EncodingFailed, Overloaded
 from app.metrics import Metrics
 from models.audio import decode
 from models.config import Branch
+from models.protocol import SpeechEmbeddings
 from tests.app.slot_encoder import SlotEncoder, said
 from tests.fake_encoder import FakeEncoder, spoken
 from tests.patience import WAIT_S
-
-if TYPE_CHECKING:
-    from models.encoder import SpeechEmbeddings
 
 MOST_IN_BATCH, MOST_WAITING = 4, 8
 BOUNDS = Bounds(waiting=MOST_WAITING, waiting_seconds=600.0, batch=MOST_IN_BATCH, batch_seconds=240.0)

@@ -1,0 +1,227 @@
+"""The encoder in another process: what comes out is the same, and what ends it is followed by another."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from app.apart import ApartEncoder, process
+from models.audio import decode
+from models.encoder import SpeechClipEncoder, load_encoder
+from models.errors import BranchError, DeviceLost, DeviceOutOfMemory, EncoderEnded, ModelFolderError
+from models.lanes import share_cores
+from models.protocol import Memory
+from tests.fake_encoder import FakeEncoder, drawn, spoken
+from tests.patience import wait_until
+from tests.tiny_model import save_tiny_model
+
+DYING = """
+import os, signal, sys
+from app.apart import ApartEncoder, process
+
+print(ApartEncoder(sys.argv[1], program=sys.argv[2:]).pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+ODD = ("-m", "tests.app.apart.odd_worker")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_model(tmp_path_factory.mktemp("models") / "tiny", branch="hybrid")
+
+
+@pytest.fixture
+def here(model: Path) -> Iterator[SpeechClipEncoder]:
+    """The same without a process of its own, with as many threads for each call."""
+    threads = torch.get_num_threads()
+    share_cores()
+    yield load_encoder(str(model))
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def apart(model: Path) -> Iterator[ApartEncoder]:
+    """As the service has it."""
+    encoder = ApartEncoder(str(model))
+    yield encoder
+    encoder.close()
+
+
+@pytest.fixture
+def restarts() -> list[None]:
+    """As long as there were restarts."""
+    return []
+
+
+@pytest.fixture
+def odd(tmp_path: Path, restarts: list[None]) -> Iterator[ApartEncoder]:
+    """One without a network, that texts can break."""
+    encoder = ApartEncoder(str(tmp_path), on_restart=lambda: restarts.append(None), program=ODD)
+    yield encoder
+    encoder.close()
+
+
+def is_there(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_it_is_what_it_would_be_here(apart: ApartEncoder, here: SpeechClipEncoder) -> None:
+    for name in ("name", "fingerprint", "card", "dim", "image_size", "precision", "lanes", "batched"):
+        assert getattr(apart, name) == getattr(here, name), name
+    assert list(apart.branches) == list(here.branches)
+    assert apart.device_memory() is None
+
+
+def test_vectors_are_the_same_to_the_last_bit(apart: ApartEncoder, here: SpeechClipEncoder) -> None:
+    noise = np.random.default_rng(7)
+    waves = [noise.standard_normal(length, np.float32) / np.float32(9) for length in (5_000, 48_000)]
+    images = [Image.effect_noise((90, 30), 90).convert("P"), Image.new("RGBA", (5, 70), (9, 9, 9, 9))]
+
+    for branch in ("parallel", "cascaded"):
+        found, expected = apart.embed_speech(waves, branch, True), here.embed_speech(waves, branch, True)
+        assert np.array_equal(found.vectors, expected.vectors)
+        assert repr(found.keywords) == repr(expected.keywords)
+    assert apart.embed_speech(waves).keywords is None
+    assert np.array_equal(apart.embed_images(images), here.embed_images(images))
+    assert np.array_equal(apart.embed_texts(["a dog", ""]), here.embed_texts(["a dog", ""]))
+    assert repr(apart.slot_words(["dog", ""])) == repr(here.slot_words(["dog", ""]))
+
+
+def test_refusals_are_the_same(apart: ApartEncoder, odd: ApartEncoder) -> None:
+    with pytest.raises(RuntimeError, match="ValueError: an utterance of 5 samples is too short"):
+        apart.embed_speech([np.zeros(5, np.float32)])
+    with pytest.raises(BranchError):
+        odd.embed_texts(["no branch"])
+    with pytest.raises(DeviceOutOfMemory, match="2 GiB"):
+        odd.embed_texts(["too much"])
+    with pytest.raises(RuntimeError, match="KeyError: 'wrong'"):
+        odd.embed_texts(["wrong"])
+
+
+def test_a_model_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match="nowhere"):
+        ApartEncoder(str(tmp_path / "nowhere"))
+    (tmp_path / "unreadable").touch()
+    with pytest.raises(ModelFolderError, match="cannot be read"):
+        ApartEncoder(str(tmp_path), program=ODD)
+
+
+def test_a_process_that_does_not_start_says_so(tmp_path: Path) -> None:
+    (tmp_path / "crashing").touch()
+    with pytest.raises(EncoderEnded, match="it crashed, with status -6"):
+        ApartEncoder(str(tmp_path), program=ODD)
+
+
+def test_its_lanes_work_side_by_side(odd: ApartEncoder) -> None:
+    vector = FakeEncoder().vector("dog")
+    with ThreadPoolExecutor(8) as many:
+        found = list(many.map(lambda _: odd.embed_texts(["dog"])[0], range(200)))
+    assert all(np.array_equal(one, vector) for one in found)
+
+
+def test_what_ends_the_process_once_nobody_notices(odd: ApartEncoder, restarts: list[None]) -> None:
+    before = odd.pid
+
+    found = odd.embed_texts(["deadly at first"])
+
+    assert np.array_equal(found[0], FakeEncoder().vector("deadly at first"))
+    assert odd.pid != before
+    assert len(restarts) == 1
+
+
+def test_a_process_that_is_killed_is_followed_by_another(odd: ApartEncoder, restarts: list[None]) -> None:
+    vector = FakeEncoder().vector("dog")
+    for kills in range(1, 4):
+        os.kill(odd.pid, signal.SIGKILL)
+        with ThreadPoolExecutor(4) as many:
+            found = list(many.map(lambda _: odd.embed_texts(["dog"])[0], range(20)))
+        assert all(np.array_equal(one, vector) for one in found)
+        assert len(restarts) == kills
+
+
+def test_what_ends_the_process_every_time_fails(odd: ApartEncoder, restarts: list[None]) -> None:
+    with pytest.raises(EncoderEnded, match="it crashed, with status -6"):
+        odd.embed_texts(["deadly"])
+
+    assert np.array_equal(odd.embed_texts(["dog"])[0], FakeEncoder().vector("dog"))
+    assert len(restarts) == 2
+
+
+def test_a_lost_device_is_there_again_for_the_next_process(odd: ApartEncoder, restarts: list[None]) -> None:
+    with pytest.raises(DeviceLost):
+        odd.embed_texts(["lost"])
+
+    assert np.array_equal(odd.embed_texts(["lost"])[0], FakeEncoder().vector("lost"))
+    assert len(restarts) == 1
+
+
+def test_a_process_that_no_longer_answers_is_followed_by_another(
+    odd: ApartEncoder, restarts: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "CALL_S", 1.0)
+
+    assert odd.embed_texts(["endless at first"]).shape == (1, 16)
+    assert len(restarts) >= 1
+
+
+def test_another_model_in_the_same_place_is_not_taken(odd: ApartEncoder, tmp_path: Path) -> None:
+    (tmp_path / "changed").touch()
+    os.kill(odd.pid, signal.SIGKILL)
+
+    for _ in range(2):
+        with pytest.raises(ModelFolderError, match="has been changed"):
+            odd.embed_texts(["dog"])
+
+
+def test_the_memory_of_its_device_is_told_meanwhile(odd: ApartEncoder) -> None:
+    assert odd.device_memory() == Memory(odd.pid, 1 << 40)
+    with ThreadPoolExecutor(4) as many:
+        told = [many.submit(odd.device_memory) for _ in range(20)]
+        odd.embed_texts(["dog"])
+    assert {one.result() for one in told} == {Memory(odd.pid, 1 << 40)}
+    os.kill(odd.pid, signal.SIGKILL)
+    assert odd.device_memory() is None
+
+
+def test_signals_for_everybody_do_not_end_it(odd: ApartEncoder) -> None:
+    for signal_for_all in (signal.SIGINT, signal.SIGTERM):
+        os.kill(odd.pid, signal_for_all)
+    assert odd.embed_texts(["dog"]).shape == (1, 16)
+
+
+def test_closed_it_is_gone(tmp_path: Path) -> None:
+    odd = ApartEncoder(str(tmp_path), program=ODD)
+    odd.close()
+
+    assert not is_there(odd.pid)
+    with pytest.raises(EncoderEnded):
+        odd.embed_texts(["dog"])
+    odd.close()
+
+
+def test_it_ends_when_whoever_started_it_is_gone(tmp_path: Path) -> None:
+    told = subprocess.run([sys.executable, "-c", DYING, str(tmp_path), *ODD], stdout=subprocess.PIPE, check=False)
+
+    assert told.returncode == -signal.SIGKILL
+    wait_until(lambda: not is_there(int(told.stdout)))
+
+
+def test_speech_and_pictures_cross(odd: ApartEncoder) -> None:
+    heard = odd.embed_speech([decode(spoken("dog")).samples]).vectors[0]
+    seen = odd.embed_images([Image.open(BytesIO(drawn("dog")))])[0]
+
+    assert np.array_equal(heard, FakeEncoder().vector("dog"))
+    assert np.array_equal(seen, heard)
