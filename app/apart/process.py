@@ -6,12 +6,13 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.connection import Connection
-from queue import SimpleQueue
+from queue import LifoQueue
 from threading import Lock
 from typing import Any
 
+from app.apart.lane import Lane
 from app.apart.messages import About
 from models.children import command, search_path
 from models.config import Precision
@@ -19,7 +20,6 @@ from models.errors import EncoderEnded
 from models.protocol import Memory
 
 PROGRAM = ("-m", "app.apart.worker")
-LANE = b"L"
 STOP_S = 5.0
 CALL_S = 600.0
 """What has not been encoded after so long never will be: a group of items for a large model takes minutes at most."""
@@ -42,12 +42,13 @@ class EncoderProcess:
                 env=os.environ | {"PYTHONPATH": search_path()},
             )
         self._control, self._controlling = Connection(os.dup(ours.fileno())), Lock()
-        self._lanes: SimpleQueue[Connection] = SimpleQueue()
+        # The last that was used goes first: what it needs is still in the caches of its core.
+        self._lanes: LifoQueue[Lane] = LifoQueue()
         with ours:
             try:
-                self.about: About = _answered(self._control)
+                self.about: About = _of(self._control.recv)
                 for _ in range(self.about.lanes):
-                    self._lanes.put(_lane(ours))
+                    self._lanes.put(Lane.to(ours))
             except OSError as error:
                 ended = self._ended(error)
                 self.close()
@@ -64,7 +65,7 @@ class EncoderProcess:
         """What a method of the encoder returns; raises what it raises, or `EncoderEnded`."""
         lane = self._lanes.get()
         try:
-            return _answered(lane, (method, arguments), CALL_S)
+            return _of(lambda: lane.answered_to((method, arguments), CALL_S))
         except TimeoutError as error:
             self._process.kill()
             raise EncoderEnded(f"the process that encodes did not answer for {CALL_S:g} s") from error
@@ -77,10 +78,16 @@ class EncoderProcess:
         """Also None once the process has ended, or where it does not answer."""
         try:
             with self._controlling:
-                memory: Memory | None = _answered(self._control, "memory", STOP_S)
+                memory: Memory | None = _of(self._memory)
                 return memory
         except OSError:
             return None
+
+    def _memory(self) -> Any:
+        self._control.send("memory")
+        if not self._control.poll(STOP_S):
+            raise TimeoutError
+        return self._control.recv()
 
     def close(self) -> None:
         """End it, by force if it does not by itself."""
@@ -100,24 +107,12 @@ class EncoderProcess:
         return EncoderEnded(f"the process that encodes has ended: {reason}")
 
 
-def _answered(connection: Connection, message: object = None, within_s: float | None = None) -> Any:
-    """The answer to a message, or, without one, what comes first. Raises it where it is an exception, and `OSError`."""
+def _of(answered: Callable[[], Any]) -> Any:
+    """An answer. Raises it where it is an exception, and `OSError` where there is none."""
     try:
-        if message is not None:
-            connection.send(message)
-        if not connection.poll(within_s):
-            raise TimeoutError
-        answer = connection.recv()
+        answer = answered()
     except EOFError as error:
         raise ConnectionResetError("the other end is gone") from error
     if isinstance(answer, Exception):
         raise answer
     return answer
-
-
-def _lane(control: socket.socket) -> Connection:
-    """A new socket, of which the process has the other end."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        socket.send_fds(control, [LANE], [theirs.fileno()])
-    return Connection(ours.detach())

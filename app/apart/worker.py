@@ -12,6 +12,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from app import collector
+from app.apart.lane import Lane
 from app.apart.messages import About, portable
 from app.priority import ENCODER_STEPS, step_back
 from models.config import Precision
@@ -51,7 +52,7 @@ def main(load: Load = load) -> None:
             return
         control.send(About.of(encoder))
         for _ in range(encoder.lanes):
-            threading.Thread(target=_serve, args=(_lane(end), encoder), daemon=True).start()
+            threading.Thread(target=_serve, args=(Lane.taken(end), encoder), daemon=True).start()
         collector.resume()
         while True:
             control.recv()
@@ -60,20 +61,15 @@ def main(load: Load = load) -> None:
     os._exit(0)
 
 
-def _lane(end: socket.socket) -> Connection:
-    _, (number,), _, _ = socket.recv_fds(end, 1, 1)
-    return Connection(number)
-
-
-def _serve(lane: Connection, encoder: Encoder) -> None:
+def _serve(lane: Lane, encoder: Encoder) -> None:
     with contextlib.suppress(*GONE):
         while True:
-            method, arguments = lane.recv()
+            method, arguments = lane.asked()
             try:
                 answer = getattr(encoder, method)(*arguments)
             except Exception as error:
                 answer = portable(error)
-            lane.send(answer)
+            lane.answer(answer)
             if isinstance(answer, DeviceLost):
                 os._exit(FAILED)
 
