@@ -22,8 +22,11 @@ MIB = 1024 * 1024
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """Says nothing at once; then so many MiB as the path asks for."""
-    size = int(scope["path"][1:]) * MIB
+    """Says nothing at once; then so many MiB as the path asks for, and as many bytes as it was sent."""
+    size, more = int(scope["path"][1:]) * MIB, scope["method"] == "POST"
+    while more:
+        message = await receive()
+        size, more = size + len(message["body"]), message["more_body"]
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", str(size).encode())]})
     await send({"type": "http.response.body", "body": bytes(size)})
 
@@ -99,6 +102,17 @@ def test_what_is_no_http_is_refused_as_a_problem(connection: socket.socket, requ
     problem = json.loads(body)
     assert (problem["status"], problem["code"]) == (400, "malformed")
     assert f"x-request-id: {problem['request_id']}".encode() in head.lower()
+
+
+def test_who_offers_another_protocol_with_a_body_is_answered_in_this_one(connection: socket.socket) -> None:
+    """As Java's client does; not every parser reads the body then."""
+    offer = b"Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\n"
+    connection.sendall(b"POST /0 HTTP/1.1\r\nHost: x\r\n" + offer + b"Content-Length: 5\r\n\r\nhello")
+
+    head, _, body = read_all(connection).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == bytes(5)
 
 
 @pytest.mark.usefixtures("impatient")
