@@ -220,9 +220,11 @@ class Catalogue:
             with self._openers:
                 self._take(name, self._store.open(name))
         except CollectionError as error:
-            logger.error("collection cannot be used", extra={"collection": name, "reason": str(error)})
             with self._changing:
-                self._failed[name] = error
+                before, self._failed[name] = self._failed.get(name), error
+            # Tried again with every look at it, it is news only once.
+            if str(before) != str(error):
+                logger.error("collection cannot be used", extra={"collection": name, "reason": str(error)})
         finally:
             self._free(name)
 

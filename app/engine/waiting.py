@@ -16,7 +16,7 @@ YIELDED_S = 0.1
 BUCKET_RATIO = 1.5
 """At most, of the audio of a query to that of the first in its batch: the rest of the shorter one is padding."""
 PACE_WEIGHT = 0.1
-"""Of the newest measurement in the pace."""
+"""Of the newest measurement in the pace; the first few count alike, or one that was held up would for long."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Waiting:
         self._jobs: list[Job] = []
         self._changed = threading.Condition()
         self._closed = False
-        self._pace = 0.0
+        self._pace, self._noted = 0.0, 0
 
     def put(self, job: Job) -> None:
         """Raises `Overloaded` for more than may wait, or what would be answered too late; `Draining` once closed."""
@@ -68,7 +68,8 @@ class Waiting:
     def note(self, seconds: float, took_s: float) -> None:
         """So many seconds of audio left in so long."""
         with self._changed:
-            self._pace += PACE_WEIGHT * (took_s / seconds - self._pace) if self._pace else took_s / seconds
+            self._noted += 1
+            self._pace += max(PACE_WEIGHT, 1 / self._noted) * (took_s / seconds - self._pace)
 
     def close(self) -> None:
         """Nothing more is put; what waits can still be taken."""

@@ -17,6 +17,7 @@ from app.errors import CollectionBusy
 from app.main import create_app
 from app.settings import Settings
 from index.collection import Collection
+from index.errors import CollectionLocked
 from index.records import Record
 from index.store import Store
 from tests.app.conftest import MakeClient, wait_until_ready
@@ -262,3 +263,16 @@ def test_what_was_measured_of_an_index_is_told(settings: Settings, make_client: 
 
     assert told["recipe"] == "SQ8"
     assert 0.9 <= told["recall"] <= 1
+
+
+def test_why_a_collection_cannot_be_used_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """However often somebody looks whether it can be by now."""
+    root, encoder = tmp_path / "collections", FakeEncoder()
+    with Store(root).create("mine", "images", encoder.dim, encoder.fingerprint):
+        catalogue = Catalogue(Store(root))
+        for _ in range(3):
+            with pytest.raises(CollectionLocked):
+                catalogue.get("mine")
+    assert caplog.text.count("collection cannot be used") == 1
+    assert catalogue.get("mine").count == 0
+    catalogue.close()

@@ -96,6 +96,17 @@ def test_what_could_only_be_answered_too_late_is_refused_at_once() -> None:
     queue.put(spoken(1, within_s=25))
 
 
+def test_one_that_was_held_up_at_the_start_is_soon_made_up_for() -> None:
+    queue = waiting(queries=1)
+    for took_s in (60.0, *[0.01] * 9):
+        queue.note(seconds=1, took_s=took_s)
+    queue.put(spoken(1))
+    with pytest.raises(Overloaded) as refusal:
+        queue.put(spoken(1))
+
+    assert refusal.value.retry_after_s == 7
+
+
 def test_those_whose_time_is_up_are_told_and_not_encoded() -> None:
     queue = waiting()
     late, in_time = spoken(1, within_s=0.0), spoken(1)
