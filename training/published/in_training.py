@@ -46,13 +46,16 @@ def add_hubert_dropout(model: SpeechClip, rate: float) -> None:
         layer.attention.dropout = layer.dropout.p = layer.feed_forward.output_dropout.p = rate
 
 
-def add_aim(cif: Cif, frames_per_keyword: int, is_scaled: Callable[[], bool]) -> None:
-    """In training, `cif` is told how many keywords there should be, and to make it as many while `is_scaled`."""
+def add_aim(cif: Cif, wanted: Callable[[Tensor], Tensor], is_scaled: Callable[[], bool]) -> None:
+    """In training, `cif` is told how many keywords there should be, and to make it as many while `is_scaled`.
+
+    wanted: (B,) frames -> (B,) keywords
+    """
 
     def told(module: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         if not module.training:
             return None
-        return given, {**named, "targets": aim(given[1], frames_per_keyword), "scale": is_scaled()}
+        return given, {**named, "targets": wanted(given[1]), "scale": is_scaled()}
 
     cif.register_forward_pre_hook(told, with_kwargs=True)
 

@@ -12,7 +12,7 @@ from models.hubert import Frames
 from models.speechclip import SpeechClip
 from training.published.features.batches import FeatureBatch
 from training.published.gather import world
-from training.published.in_training import add_aim, add_dropout, add_hubert_dropout
+from training.published.in_training import add_aim, add_dropout, add_hubert_dropout, aim
 from training.published.lightning import LightningModule
 from training.published.objective import Heard, Objective, hear
 from training.published.order import Position
@@ -21,7 +21,7 @@ from training.published.samples import Batch
 from training.published.schedule import factor
 from training.published.start import frozen_parts, trained
 from training.published.validation import Seen
-from training.published.words import Said
+from training.published.words import Said, Told
 
 SELECT_BY = "val_recall_mean_10"
 
@@ -35,6 +35,8 @@ class InTraining(LightningModule):
     def __init__(self, model: SpeechClip, recipe: Recipe, said: Said | None = None) -> None:
         super().__init__()
         self._said = said
+        self._told: Told | None = None
+        """What is said in the batch of now, where that is known."""
         self.model, self.recipe, self.position = model, recipe, Position()
         self.objective = Objective(recipe.loss)
         self.strict_loading = False  # checkpoints are without what is frozen
@@ -42,8 +44,11 @@ class InTraining(LightningModule):
         add_dropout(model, recipe.dropout, recipe.cif_dropout)
         add_hubert_dropout(model, recipe.hubert_dropout)
         if model.config.cascaded and model.cascaded_branch.cif:
-            scaling = recipe.loss.scaling_steps
-            add_aim(model.cascaded_branch.cif, recipe.loss.frames_per_keyword, lambda: self.global_step < scaling)
+            add_aim(
+                model.cascaded_branch.cif,
+                self._wanted,
+                lambda: self._told is not None or self.global_step < recipe.loss.scaling_steps,
+            )
 
     def train(self, mode: bool = True) -> InTraining:
         """What is frozen stays in evaluation mode, but for a HuBERT that is to forget by chance."""
@@ -62,12 +67,21 @@ class InTraining(LightningModule):
         return {"optimizer": adam, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
 
     def parts(
-        self, batch: Batch | FeatureBatch, together: bool, said: Tensor | None = None
+        self, batch: Batch | FeatureBatch, together: bool, told: Told | None = None
     ) -> tuple[Heard, Tensor, dict[str, Tensor]]:
         """What was heard, the images' vectors and the losses."""
         frames, images = self._encoded(batch)
-        heard = hear(self.model, frames, self.recipe.semantics, self.recipe.loss.frames_per_keyword)
-        return heard, images, self.objective(heard, images, batch.ids, together, said)
+        self._told = told
+        heard = hear(self.model, frames, self.recipe.semantics, self._wanted(frames.lengths))
+        return heard, images, self.objective(heard, images, batch.ids, together, told)
+
+    def _wanted(self, lengths: Tensor) -> Tensor:
+        """(B,) frames -> (B,) keywords: as many as there are words, or as there usually are in so many frames."""
+        usual = aim(lengths, self.recipe.loss.frames_per_keyword)
+        if self._told is None:
+            return usual
+        counts = self._told.counts.to(usual.dtype)
+        return torch.where(counts > 0, counts, usual)
 
     def _encoded(self, batch: Batch | FeatureBatch) -> tuple[Frames, Tensor]:
         """By HuBERT and CLIP, now or before."""
@@ -82,8 +96,8 @@ class InTraining(LightningModule):
     def training_step(self, batch: Batch | FeatureBatch) -> Tensor:
         # So that what is forgotten by chance depends on the number of the batch, and on nothing that went before.
         torch.manual_seed(_seed(self.recipe.seed, self.position.batches, world()[0]))
-        said = None if self._said is None else self._said(batch.places).to(batch.ids.device)
-        _, _, losses = self.parts(batch, together=True, said=said)
+        told = None if self._said is None else self._said(batch.places).to(batch.ids.device)
+        _, _, losses = self.parts(batch, together=True, told=told)
         self.position.batches += 1
         self._tell(losses, batch)
         return losses["loss"]

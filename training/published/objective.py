@@ -14,9 +14,8 @@ from models.hubert import BatchSemantics, Frames
 from models.speechclip import SpeechClip
 from training.losses import MaskedContrastiveLoss
 from training.published.gather import everyones
-from training.published.in_training import aim
 from training.published.recipe import Loss
-from training.published.words import words_loss
+from training.published.words import Told, ordered_words_loss, words_loss
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,11 @@ class Heard:
     wanted: Tensor | None = None
 
 
-def hear(model: SpeechClip, frames: Frames, semantics: BatchSemantics, frames_each: int) -> Heard:
-    """What every branch of the model makes of a batch that HuBERT heard with `semantics`."""
+def hear(model: SpeechClip, frames: Frames, semantics: BatchSemantics, wanted: Tensor) -> Heard:
+    """What every branch of the model makes of a batch that HuBERT heard with `semantics`.
+
+    wanted: (B,) how many keywords there should be, for a model that may have any number of them
+    """
     vectors = dict[Branch, Tensor]()
     if "parallel" in model.config.branches:
         vectors["parallel"] = model.embed_whole(frames)
@@ -42,7 +44,7 @@ def hear(model: SpeechClip, frames: Frames, semantics: BatchSemantics, frames_ea
     vectors["cascaded"] = model.embed_keywords(keywords)
     if keywords.fired is None:
         return Heard(vectors, keywords)
-    return Heard(vectors, keywords, keywords.fired.quantity, aim(frames.lengths, frames_each))
+    return Heard(vectors, keywords, keywords.fired.quantity, wanted)
 
 
 class Objective(nn.Module):
@@ -54,11 +56,11 @@ class Objective(nn.Module):
         self.contrastive = MaskedContrastiveLoss(weights.temperature, weights.temperature_learnt)
 
     def forward(
-        self, heard: Heard, images: Tensor, ids: Tensor, together: bool, said: Tensor | None = None
+        self, heard: Heard, images: Tensor, ids: Tensor, together: bool, told: Told | None = None
     ) -> dict[str, Tensor]:
         """images: (B, E), ids: (B,). The parts, weighted, by name, and their sum, `loss`.
 
-        together: negatives are gathered from all processes; said: as `words_loss` wants it
+        together: negatives are gathered from all processes; told: what was said
         """
         spread = everyones if together else _alone
         # In half precision, similarities as far apart as 1 / temperature would be too coarse.
@@ -70,10 +72,16 @@ class Objective(nn.Module):
             }
             if heard.quantity is not None and heard.wanted is not None:
                 parts["quantity_loss"] = self.weights.quantity * F.l1_loss(heard.quantity, heard.wanted)
-            if heard.keywords is not None and said is not None:
-                scores, counts = heard.keywords.scores.float(), heard.keywords.counts
-                parts["words_loss"] = self.weights.words * words_loss(scores, counts, said)
+            if heard.keywords is not None and told is not None:
+                parts["words_loss"] = self.weights.words * _words(heard.keywords, told)
         return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+
+
+def _words(keywords: Keywords, told: Told) -> Tensor:
+    scores = keywords.scores.float()
+    if keywords.fired is None:
+        return words_loss(scores, keywords.counts, told.anywhere)
+    return ordered_words_loss(scores, keywords.counts, told)
 
 
 def _alone(rows: Tensor) -> Tensor:
