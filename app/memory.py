@@ -48,10 +48,12 @@ def _resident(process: str) -> int:
 
 def _children() -> list[str]:
     """Numbers of the processes that any thread of this one has started."""
+    found: list[str] = []
     with suppress(OSError):
-        threads = (PROCESSES / "self" / "task").iterdir()
-        return [child for thread in threads for child in (thread / "children").read_text().split()]
-    return []
+        for thread in (PROCESSES / "self" / "task").iterdir():
+            with suppress(OSError):  # it has ended meanwhile
+                found += (thread / "children").read_text().split()
+    return found
 
 
 def _machine_free() -> int:

@@ -71,6 +71,7 @@ class Startup:
             self._load()
         except _Stopped:
             logger.info("stopped before the start was complete")
+            self.close()
         # Anything may be wrong with a model or a disk, and nobody else would hear of it from this thread.
         except Exception as error:
             logger.exception("the service could not start")

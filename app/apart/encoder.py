@@ -20,13 +20,16 @@ from models.protocol import Memory, SpeechEmbeddings, Vectors
 
 logger = logging.getLogger(__name__)
 
+PAUSES_S = (1.0, 5.0)
+"""Before it is tried once more to start a process."""
+
 
 class ApartEncoder:
     """Answers as `models.encoder.load_encoder` would in its process.
 
-    When the process ends, another is started, and asked once what the first was; a call that ends that one too raises
-    `EncoderEnded`, and the next call starts a third. So does whatever is called after `DeviceLost`: with a new process
-    a device comes back that no longer works for the old one.
+    When the process ends, another is started, and asked once what the first was; those calls go one by one, so that
+    one that ends this process too raises `EncoderEnded` alone, and others have a third. So it is after `DeviceLost`:
+    with a new process a device comes back that no longer works for the old one.
     """
 
     def __init__(
@@ -36,10 +39,12 @@ class ApartEncoder:
         on_restart: Callable[[], None] = lambda: None,
         program: Sequence[str] = PROGRAM,
     ) -> None:
-        self._start, self._on_restart = partial(EncoderProcess, model, precision, program), on_restart
-        self._process, self._closed = self._start(), False
-        self._changing = threading.Lock()
-        about = self._process.about
+        self._closed = threading.Event()
+        self._start = partial(EncoderProcess, model, precision, program, self._closed.is_set)
+        self._on_restart = on_restart
+        self._changing, self._again = threading.Lock(), threading.Lock()
+        self._process = self._start()
+        about = self._about = self._process.about
         self.name, self.fingerprint, self.card = about.name, about.fingerprint, about.card
         self.dim, self.image_size = about.dim, about.image_size
         self.precision, self.branches = about.precision, about.branches
@@ -73,29 +78,43 @@ class ApartEncoder:
 
     def close(self) -> None:
         """End the process; nothing is encoded any more."""
+        self._closed.set()
         with self._changing:
-            self._closed = True
             self._process.close()
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        process = self._process
         try:
-            return process.ask(method, *arguments)
+            return self._process.ask(method, *arguments)
         except EncoderEnded as error:
-            return self._after(process, error).ask(method, *arguments)
+            if self._closed.is_set():
+                raise
+            reason = str(error)
+        with self._again:
+            return self._living(reason).ask(method, *arguments)
 
-    def _after(self, ended: EncoderProcess, error: EncoderEnded) -> EncoderProcess:
-        """The process that follows one that has ended, for all who asked it."""
+    def _living(self, reason: str) -> EncoderProcess:
+        """The process, or the one that follows where it has ended."""
         with self._changing:
-            if self._closed:
-                raise error
-            if self._process is ended:
-                logger.warning("the encoder is started again", extra={"reason": str(error)})
+            if not self._process.works:
+                logger.warning("the encoder is started again", extra={"reason": reason})
                 self._on_restart()
-                ended.close()
-                process = self._start()
-                if process.about.fingerprint != self.fingerprint:
-                    process.close()
-                    raise ModelFolderError("the model has been changed since the service was started; start it again")
-                self._process = process
+                self._process.close()
+                self._process = self._next()
             return self._process
+
+    def _next(self) -> EncoderProcess:
+        """A system that had no memory for the last one may have none for the next one at once."""
+        for pause_s in PAUSES_S:
+            try:
+                return self._checked(self._start())
+            except EncoderEnded as error:
+                logger.warning("the encoder does not start", extra={"reason": str(error)})
+                if self._closed.wait(pause_s):
+                    raise
+        return self._checked(self._start())
+
+    def _checked(self, process: EncoderProcess) -> EncoderProcess:
+        if process.about != self._about:
+            process.close()
+            raise ModelFolderError("the model or its device is another one than at the start of the service")
+        return process

@@ -6,6 +6,7 @@ those come calls, and over the first socket questions for the memory of its devi
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,4 +52,5 @@ def portable(error: Exception) -> Exception:
     """One that the other process can make again: those that somebody there tells apart, and the words of all others."""
     own = isinstance(error, errors.ModelError) and vars(errors).get(type(error).__name__) is type(error)
     made = type(error)(*map(str, error.args)) if own else RuntimeError(f"{type(error).__name__}: {error}")
-    return made.with_traceback(None)
+    made.add_note("".join(traceback.format_exception(error)))
+    return made

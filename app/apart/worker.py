@@ -17,7 +17,7 @@ from app.apart.messages import About, portable
 from app.priority import ENCODER_STEPS, step_back
 from models.config import Precision
 from models.errors import DeviceLost
-from models.protocol import Encoder
+from models.protocol import Encoder, Memory
 
 Load = Callable[[str, Precision], Encoder]
 GONE = (EOFError, OSError)
@@ -56,9 +56,17 @@ def main(load: Load = load) -> None:
         collector.resume()
         while True:
             control.recv()
-            control.send(encoder.device_memory())
+            control.send(_memory(encoder))
     # Not by itself: a thread may be in the middle of a network, which would outlive what it stands on.
     os._exit(0)
+
+
+def _memory(encoder: Encoder) -> Memory | None:
+    """None as well where the device does not tell: it will be looked into with the next call."""
+    try:
+        return encoder.device_memory()
+    except RuntimeError:
+        return None
 
 
 def _serve(lane: Lane, encoder: Encoder) -> None:

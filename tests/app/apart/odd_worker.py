@@ -56,6 +56,8 @@ def load(folder: str, precision: Precision) -> OddEncoder:
     starts = Path(folder) / "starts"
     before = int(starts.read_text()) if starts.exists() else 0
     starts.write_text(str(before + 1))
+    if (Path(folder) / "slow").exists():
+        time.sleep(WAIT_S)
     if (Path(folder) / "unreadable").exists():
         raise ModelFolderError("the model cannot be read")
     if (Path(folder) / "crashing").exists():

@@ -6,17 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from app.apart import ApartEncoder, process
+from app.apart import ApartEncoder, encoder, process
 from models.audio import decode
 from models.encoder import SpeechClipEncoder, load_encoder
 from models.errors import BranchError, DeviceLost, DeviceOutOfMemory, EncoderEnded, ModelFolderError
@@ -28,11 +31,12 @@ from tests.tiny_model import save_tiny_model
 
 DYING = """
 import os, signal, sys
-from app.apart import ApartEncoder, process
+from app.apart import ApartEncoder, encoder, process
 
 print(ApartEncoder(sys.argv[1], program=sys.argv[2:]).pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+KILLS = 5
 ODD = ("-m", "tests.app.apart.odd_worker")
 
 
@@ -53,9 +57,9 @@ def here(model: Path) -> Iterator[SpeechClipEncoder]:
 @pytest.fixture(scope="module")
 def apart(model: Path) -> Iterator[ApartEncoder]:
     """As the service has it."""
-    encoder = ApartEncoder(str(model))
-    yield encoder
-    encoder.close()
+    made = ApartEncoder(str(model))
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -67,9 +71,9 @@ def restarts() -> list[None]:
 @pytest.fixture
 def odd(tmp_path: Path, restarts: list[None]) -> Iterator[ApartEncoder]:
     """One without a network, that texts can break."""
-    encoder = ApartEncoder(str(tmp_path), on_restart=lambda: restarts.append(None), program=ODD)
-    yield encoder
-    encoder.close()
+    made = ApartEncoder(str(tmp_path), on_restart=lambda: restarts.append(None), program=ODD)
+    yield made
+    made.close()
 
 
 def is_there(pid: int) -> bool:
@@ -169,12 +173,87 @@ def test_a_lost_device_is_there_again_for_the_next_process(odd: ApartEncoder, re
 
 
 def test_a_process_that_no_longer_answers_is_followed_by_another(
-    odd: ApartEncoder, restarts: list[None], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "CALL_S", 1.0)
+    monkeypatch.setattr(process, "CALL_S", 3.0)
+    odd = ApartEncoder(str(tmp_path), program=ODD)
 
     assert odd.embed_texts(["endless at first"]).shape == (1, 16)
-    assert len(restarts) >= 1
+    os.kill(odd.pid, signal.SIGSTOP)
+    assert odd.embed_texts(["a long text " * 1_000_000]).shape == (1, 16)
+    odd.close()
+
+
+def test_others_do_not_fail_beside_one_that_ends_the_process_every_time(
+    odd: ApartEncoder, restarts: list[None]
+) -> None:
+    with ThreadPoolExecutor(6) as many:
+        deadly = [many.submit(odd.embed_texts, ["deadly"]) for _ in range(2)]
+        others = [many.submit(odd.embed_texts, ["dog"]) for _ in range(12)]
+    assert all(isinstance(one.exception(), EncoderEnded) for one in deadly)
+    assert all(np.array_equal(one.result()[0], FakeEncoder().vector("dog")) for one in others)
+    assert len(restarts) >= 2
+
+
+def test_a_system_that_starts_no_process_for_a_moment_is_waited_for(
+    odd: ApartEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = iter([OSError("no memory"), OSError("no memory")])
+
+    def start(*arguments: Any) -> Any:
+        for error in refusals:
+            raise error
+        return started(*arguments)
+
+    started = process._started
+    monkeypatch.setattr(process, "_started", start)
+    monkeypatch.setattr(encoder, "PAUSES_S", (0.1, 0.1))
+    os.kill(odd.pid, signal.SIGKILL)
+
+    assert odd.embed_texts(["dog"]).shape == (1, 16)
+
+
+def test_a_system_that_starts_no_process_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", Mock(side_effect=OSError(12, "Cannot allocate memory")))
+    with pytest.raises(EncoderEnded, match=r"cannot be started: .*Cannot allocate memory"):
+        ApartEncoder(str(tmp_path), program=ODD)
+
+
+def test_while_it_starts_again_it_can_be_closed(odd: ApartEncoder, tmp_path: Path) -> None:
+    (tmp_path / "slow").touch()
+    os.kill(odd.pid, signal.SIGKILL)
+    with ThreadPoolExecutor(1) as other:
+        asked = other.submit(odd.embed_texts, ["dog"])
+        wait_until(lambda: (tmp_path / "starts").read_text() == "2")
+        odd.close()
+        assert isinstance(asked.exception(), EncoderEnded)
+
+
+def test_a_stopped_process_keeps_nobody_who_asks_for_its_memory(
+    odd: ApartEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "STOP_S", 0.2)
+    os.kill(odd.pid, signal.SIGSTOP)
+    assert [odd.device_memory() for _ in range(500)] == [None] * 500
+    os.kill(odd.pid, signal.SIGCONT)
+    assert odd.embed_texts(["dog"]).shape == (1, 16)
+
+
+def test_who_asks_for_its_memory_does_not_meddle_with_restarts(odd: ApartEncoder, restarts: list[None]) -> None:
+    done = threading.Event()
+
+    def ask() -> None:
+        while not done.is_set():
+            assert odd.device_memory() in (None, Memory(odd.pid, 1 << 40)) or len(restarts) < KILLS
+
+    with ThreadPoolExecutor(3) as many:
+        asking = [many.submit(ask) for _ in range(3)]
+        for _ in range(KILLS):
+            os.kill(odd.pid, signal.SIGKILL)
+            assert odd.embed_texts(["dog"]).shape == (1, 16)
+        done.set()
+    assert [one.exception() for one in asking] == [None] * 3
+    assert len(restarts) == KILLS
 
 
 def test_another_model_in_the_same_place_is_not_taken(odd: ApartEncoder, tmp_path: Path) -> None:
@@ -182,7 +261,7 @@ def test_another_model_in_the_same_place_is_not_taken(odd: ApartEncoder, tmp_pat
     os.kill(odd.pid, signal.SIGKILL)
 
     for _ in range(2):
-        with pytest.raises(ModelFolderError, match="has been changed"):
+        with pytest.raises(ModelFolderError, match="another one than at the start"):
             odd.embed_texts(["dog"])
 
 

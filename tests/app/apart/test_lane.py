@@ -24,14 +24,14 @@ SAMPLES = MEMORY // 4
 def ends() -> Iterator[Ends]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        yield Lane.to(ours), Lane.taken(theirs)
+        yield Lane.to(ours, WAIT_S), Lane.taken(theirs)
 
 
 def sent(ends: Ends, *arguments: object) -> tuple[object, ...]:
     """What arrives of the arguments of a call."""
     asking, asked = ends
     with ThreadPoolExecutor(1) as other:
-        answer = other.submit(asking.answered_to, ("method", arguments), WAIT_S)
+        answer = other.submit(asking.answered_to, ("method", arguments))
         method, arrived = asked.asked()
         asked.answer(method)
         assert answer.result(WAIT_S) == "method"
@@ -85,14 +85,25 @@ def test_nothing_of_a_longer_call_is_left_in_the_next(ends: Ends) -> None:
 def test_an_end_that_is_gone_is_an_error() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        asking, asked = Lane.to(ours), Lane.taken(theirs)
+        asking, asked = Lane.to(ours, WAIT_S), Lane.taken(theirs)
     del asked
     with pytest.raises(OSError, match="pipe"):
-        asking.answered_to(("method", ()), WAIT_S)
+        asking.answered_to(("method", ()))
 
 
-def test_who_does_not_answer_in_time_is_given_up(ends: Ends) -> None:
-    asking, asked = ends
+@pytest.mark.parametrize("size", [3, 100 * SAMPLES], ids=["that was read", "that nobody reads"])
+def test_a_call_that_is_not_answered_in_time_is_given_up_and_its_lane_with_it(size: int) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        asking, asked = Lane.to(ours, 0.1), Lane.taken(theirs)
     with pytest.raises(TimeoutError):
-        asking.answered_to(("method", ()), 0.01)
-    asked.asked()
+        asking.answered_to(("method", (np.zeros(size, np.float32),)))
+    with pytest.raises(OSError, match="closed"):
+        asking.answered_to(("method", ()))
+    del asked
+
+
+def test_a_call_that_cannot_be_written_down_does_the_lane_no_harm(ends: Ends) -> None:
+    with pytest.raises(AttributeError):
+        ends[0].answered_to(("method", (lambda: None,)))
+    assert sent(ends, "text") == ("text",)
