@@ -9,7 +9,7 @@ from contextlib import suppress
 
 POOL_STEPS = 4
 """Of threads that decode and search: enough for the event loop to be woken at once where every core is busy."""
-ENCODER_STEPS = 12
+ENCODER_STEPS = 8
 """Of the encoder's process: below those threads, which hold Python's lock of the event loop's process at times."""
 
 
