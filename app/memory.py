@@ -23,7 +23,7 @@ def memory_in_use(encoder: Encoder | None) -> tuple[str, Memory]:
     on_device = None if encoder is None else encoder.device_memory()
     if on_device is not None:
         return "cuda", on_device
-    return "cpu", Memory(sum(map(_resident, ["self", *_children()])), allowed_memory())
+    return "cpu", Memory(sum(map(resident, family())), allowed_memory())
 
 
 def allowed_memory() -> int:
@@ -40,17 +40,18 @@ def available_memory() -> int:
     return min(_machine_free(), allowed_memory())
 
 
-def _resident(process: str) -> int:
+def resident(process: str) -> int:
+    """Bytes of a process, with those that it shares."""
     with suppress(OSError):
         return int((PROCESSES / process / "statm").read_text().split()[1]) * PAGE
     return 0
 
 
-def _children() -> list[str]:
-    """Numbers of the processes that any thread of this one has started."""
-    found: list[str] = []
+def family(process: str = "self") -> list[str]:
+    """A process, and the numbers of those that any thread of it has started."""
+    found = [process]
     with suppress(OSError):
-        for thread in (PROCESSES / "self" / "task").iterdir():
+        for thread in (PROCESSES / process / "task").iterdir():
             with suppress(OSError):  # it has ended meanwhile
                 found += (thread / "children").read_text().split()
     return found

@@ -14,8 +14,10 @@ from types import TracebackType
 from typing import Any
 from urllib.error import URLError
 
+from app.memory import family, resident
+
 TICKS = os.sysconf("SC_CLK_TCK")
-MIB = 1024
+MIB = 1 << 20
 START_TIMEOUT_S = 300
 
 
@@ -51,22 +53,16 @@ class Service:
 
     def cpu_s(self) -> float:
         """Seconds of CPU time of all its processes so far."""
-        return sum(map(_cpu_s, self._pids()))
+        return sum(map(_cpu_s, family(str(self._process.pid))))
 
     def resident_mib(self) -> float:
         """Of all its processes; what they share counts once in each."""
-        return sum(map(_resident_mib, self._pids()))
+        return sum(map(resident, family(str(self._process.pid)))) / MIB
 
     def get(self, path: str) -> dict[str, Any]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
             told: dict[str, Any] = json.load(answer)
             return told
-
-    def _pids(self) -> list[int]:
-        """The process, and those that its threads have started."""
-        threads = Path(f"/proc/{self._process.pid}/task").iterdir()
-        children = [child for thread in threads for child in (thread / "children").read_text().split()]
-        return [self._process.pid, *map(int, children)]
 
     def _is_ready(self) -> bool:
         try:
@@ -75,14 +71,9 @@ class Service:
             return False
 
 
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+def _cpu_s(process: str) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _resident_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / MIB for line in lines if line.startswith("VmRSS:"))
 
 
 def _free_port() -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from models import errors
@@ -35,17 +35,7 @@ class About:
 
     @staticmethod
     def of(encoder: Encoder) -> About:
-        return About(
-            encoder.name,
-            encoder.fingerprint,
-            encoder.card,
-            encoder.dim,
-            encoder.image_size,
-            encoder.precision,
-            tuple(encoder.branches),
-            encoder.lanes,
-            encoder.batched,
-        )
+        return About(**{field.name: getattr(encoder, field.name) for field in fields(About)})
 
 
 def portable(error: Exception) -> Exception:

@@ -15,7 +15,7 @@ from typing import Any
 
 from app.apart.lane import Lane
 from app.apart.messages import About
-from models.children import command, search_path
+from models.children import KILLED, command, end, search_path
 from models.config import Precision
 from models.errors import EncoderEnded
 from models.protocol import Memory
@@ -25,7 +25,7 @@ START_S, LOOK_S = 900.0, 0.2
 STOP_S = 5.0
 CALL_S = 600.0
 """What has not been encoded after so long never will be: a group of items for a large model takes minutes at most."""
-ENDED: Mapping[int, str] = {signal.SIGKILL: "the system ended it, for want of memory perhaps"}
+ENDED: Mapping[int, str] = {signal.SIGKILL: KILLED}
 
 
 class EncoderProcess:
@@ -120,11 +120,7 @@ class EncoderProcess:
         with self._controlling:
             self._deaf = True
             self._control.close()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        end(self._process, STOP_S)
 
     def _ended(self, error: OSError) -> EncoderEnded:
         try:

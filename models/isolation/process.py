@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from models.children import command, search_path
+from models.children import KILLED, command, end, search_path
 from models.errors import DecodingStopped, NoDecoder
 from models.isolation.channel import Channel
 from models.isolation.limits import Limits
@@ -31,7 +31,7 @@ ALONE = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
 }
 ENDED: Mapping[int, str] = {
-    signal.SIGKILL: "the system ended it, for want of memory perhaps",
+    signal.SIGKILL: KILLED,
     signal.SIGXCPU: "it took more processor time than is allowed",
 }
 
@@ -103,10 +103,7 @@ class DecodingProcess:
     def close(self) -> None:
         """End it, by force if it does not by itself."""
         self._channel.close()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        end(self._process, STOP_S)
 
     def _reason(self, error: OSError) -> str:
         if isinstance(error, TimeoutError):

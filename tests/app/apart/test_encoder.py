@@ -31,7 +31,7 @@ from tests.tiny_model import save_tiny_model
 
 DYING = """
 import os, signal, sys
-from app.apart import ApartEncoder, encoder, process
+from app.apart import ApartEncoder
 
 print(ApartEncoder(sys.argv[1], program=sys.argv[2:]).pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
