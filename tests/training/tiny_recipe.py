@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.config import AudioConfig, ClipConfig, ModelConfig, ParallelConfig, TextConfig, VisionConfig
+from models.config import AudioConfig, CascadedConfig, CifConfig, ClipConfig, ModelConfig, TextConfig, VisionConfig
 from training.nano.recipe import Recipe, Stage
 
 
@@ -35,7 +35,16 @@ def tiny_recipe(steps: int = 4) -> Recipe:
                 position_groups=4,
                 normalize_waveform=True,
             ),
-            parallel=ParallelConfig(heads=2, ffn_size=32),
+            branch="hybrid+",
+            cascaded=CascadedConfig(
+                vocabulary_size=5,
+                head="transformer",
+                heads=2,
+                ffn_size=32,
+                keywords=4,
+                batch_norm="shared",
+                cif=CifConfig(),
+            ),
             clip=ClipConfig(
                 vision=VisionConfig(image_size=64, patch_size=32, width=16, layers=1, head_width=8),
                 text=TextConfig(context_length=8, vocab_size=514 + 100, width=16, heads=2, layers=1),

@@ -60,7 +60,7 @@ def train_head(
     checkpoint: Path, listener: Listener, frozen: Sequence[FrozenBatch], pairs: PairLoss, stage: Stage, seed: int
 ) -> None:
     """Train the branch and the temperature, or go on from the checkpoint."""
-    optimiser = Optimiser([listener.parallel_branch], stage, [listener.scale])
+    optimiser = Optimiser([listener.cascaded_branch], stage, [listener.scale])
     run = StageRun(checkpoint, listener, optimiser)
     order = islice(_order(len(frozen), seed), run.first, None)
 

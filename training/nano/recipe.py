@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from models.config import AudioConfig, ClipConfig, ModelConfig, ParallelConfig, TextConfig, VisionConfig
+from models.config import AudioConfig, CascadedConfig, CifConfig, ClipConfig, ModelConfig, TextConfig, VisionConfig
 
 
 class Stage(BaseModel):
@@ -53,9 +53,24 @@ class Recipe(BaseModel):
             normalize_waveform=True,
             normalize_hidden_states=True,
         ),
-        parallel=ParallelConfig(heads=8, ffn_size=2048),
+        branch="hybrid+",
+        cascaded=CascadedConfig(
+            vocabulary_size=5,  # how many there are follows from what is said
+            head="transformer",
+            heads=8,
+            ffn_size=2048,
+            keyword_projection=(512,),
+            batch_norm="shared",
+            cif=CifConfig(),
+        ),
         clip=ClipConfig(
             vision=VisionConfig(image_size=64, patch_size=16, width=192, layers=4),
             text=TextConfig(context_length=24, vocab_size=514 + 6_000, width=192, heads=3, layers=3),
         ),
     )
+
+    def model_of(self, vocabulary_size: int) -> ModelConfig:
+        """The model's configuration, once it is known how many sub-words keywords are chosen from."""
+        given = self.model.model_dump()
+        given["cascaded"]["vocabulary_size"] = vocabulary_size
+        return ModelConfig.model_validate(given)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.hubert import Frames
 from training.nano.batches import Batch, BatchStream, SpokenCorpus, stream
 from training.nano.ctc import PhonemeLoss
+from training.nano.keyword_loss import KeywordLoss
 from training.nano.listener import Listener
 from training.nano.optimiser import Optimiser, autocast
 from training.nano.pairs import PairLoss
@@ -34,12 +35,13 @@ def listening(listener: Listener, phonemes: PhonemeLoss) -> Objective:
     return lambda frames, batch, rng: {"ctc": phonemes(listener, frames, batch.phrases)}
 
 
-def tuning(listener: Listener, phonemes: PhonemeLoss, pairs: Sequence[PairLoss]) -> Objective:
+def tuning(listener: Listener, phonemes: PhonemeLoss, pairs: Sequence[PairLoss], keywords: KeywordLoss) -> Objective:
     def losses(frames: Frames, batch: Batch, rng: np.random.Generator) -> Losses:
         vectors = listener.embed(frames)
         return {
             "pairs": torch.stack([one(vectors, listener.scale.exp(), batch.phrases, rng) for one in pairs]).sum(),
             "ctc": CTC_WEIGHT * phonemes(listener, frames, batch.phrases),
+            **keywords(listener, frames, batch.phrases),
         }
 
     return losses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -27,6 +28,7 @@ from training.nano.ctc import PhonemeLoss
 from training.nano.drawings import HELD_OUT, TRAINING, cached_vendor
 from training.nano.evaluate import Gallery, drawings_gallery, figures, keywords_gallery
 from training.nano.frozen import freeze, train_head
+from training.nano.keyword_loss import KeywordLoss
 from training.nano.lexicon import Lexicon, load_lexicon
 from training.nano.listener import Listener
 from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings
@@ -37,8 +39,10 @@ from training.nano.scene_stage import cached_scenes, train_scenes
 from training.nano.speech_stages import listening, train_speech, tuning
 from training.nano.spoken_scenes import spoken_scenes
 from training.nano.text_stage import train_text
+from training.published.vocabulary import count_subwords, in_order
 
 JUDGED = ("noto", HELD_OUT)
+VOCABULARY = "vocabulary.json"
 T = TypeVar("T")
 
 
@@ -117,7 +121,9 @@ class Workshop:
         phrases = corpus[0].phrases
         listener = self._listener_from("align", corpus[0])
         pairs = [self._pairs(phrases), *(scenes.pairs(self.clip(), self._tokens, phrases) if scenes else ())]
-        objective = tuning(listener, self._phonemes(phrases), pairs)
+        keywords = KeywordLoss(self.clip(), phrases, self._vocabulary(phrases), self._tokens)
+        listener.cascaded_branch.keyword_norm.start_at(keywords.table)
+        objective = tuning(listener, self._phonemes(phrases), pairs, keywords)
         checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
         train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, self.report)
 
@@ -167,10 +173,11 @@ class Workshop:
         if not (self.folder / "tune.pt").exists():
             raise _missing(self.folder, "tune")
         saved, clip = torch.load(self.folder / "tune.pt", weights_only=True)["weights"], self.clip()
-        model = SpeechClip(self.recipe.model)
-        speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "parallel_branch."))}
+        vocabulary = json.loads((self.folder / VOCABULARY).read_text(encoding="utf-8"))
+        model = SpeechClip(self.recipe.model_of(len(vocabulary)), vocabulary)
+        speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "cascaded_branch."))}
         model.load_state_dict(speech | {f"clip.{name}": tensor for name, tensor in clip.state_dict().items()})
-        save_model(model, out, self._vocabulary(), card, half=True)
+        save_model(model, out, vocabulary, card, half=True)
 
     def _phonemes(self, phrases: Sequence[str]) -> PhonemeLoss:
         # The alphabet is that of everything ever said, so that both stages number it alike.
@@ -180,12 +187,11 @@ class Workshop:
         torch.manual_seed(self.recipe.seed)
         return Listener(self.recipe.model, phonemes.symbols)
 
-    def _vocabulary(self) -> list[int]:
-        """Sub-words of the lexicon, after the padding, start and end of the official tables."""
-        tokens = self._tokens
-        used = sorted({number for phrase in self.lexicon.phrases for number in tokens.encode(phrase)})
-        special = [0, tokens.sot, tokens.eot]
-        return [*special, *(number for number in used if number not in special)]
+    def _vocabulary(self, phrases: Sequence[str]) -> Sequence[int]:
+        """The sub-words that keywords are chosen from, those of all phrases, kept for the export."""
+        found = in_order(count_subwords([*self.lexicon.phrases, *phrases], self._tokens), self._tokens)
+        (self.folder / VOCABULARY).write_text(json.dumps(found), encoding="utf-8")
+        return found
 
 
 def _missing(folder: Path, stage: str) -> NotReady:

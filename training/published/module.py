@@ -21,7 +21,7 @@ from training.published.samples import Batch
 from training.published.schedule import factor
 from training.published.start import frozen_parts, trained
 from training.published.validation import Seen
-from training.published.words import Said, Told
+from training.words import Said, Told
 
 SELECT_BY = "val_recall_mean_10"
 

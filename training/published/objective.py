@@ -15,7 +15,7 @@ from models.speechclip import SpeechClip
 from training.losses import MaskedContrastiveLoss
 from training.published.gather import everyones
 from training.published.recipe import Loss
-from training.published.words import Told, ordered_words_loss, words_loss
+from training.words import Told, ordered_words_loss, words_loss
 
 
 @dataclass(frozen=True)

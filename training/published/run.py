@@ -26,7 +26,7 @@ from training.published.module import SELECT_BY, InTraining, load_trained
 from training.published.recipe import Recipe, differences
 from training.published.start import find_start, new_model
 from training.published.vocabulary import vocabulary_of
-from training.published.words import Said
+from training.words import Said
 
 RECIPE, CHECKPOINTS, MODEL, LAST, FEATURES = "recipe.json", "checkpoints", "model", "last", "features"
 _LOG_EVERY = 8  # steps

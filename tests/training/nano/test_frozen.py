@@ -111,7 +111,8 @@ def test_only_the_head_and_the_temperature_learn(
     after = listener.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
 
-    assert changed == {name for name in before if name.startswith("parallel_branch.") or name == "scale"}
+    head = tuple(f"cascaded_branch.{part}" for part in ("parallel_", "self_att."))
+    assert changed == {name for name in before if name.startswith(head) or name == "scale"}
 
 
 def test_an_interrupted_stage_goes_on_to_the_very_same_end(
@@ -134,7 +135,7 @@ def test_an_interrupted_stage_goes_on_to_the_very_same_end(
             train_head(tmp_path / "cut.pt", cut, batches, pairs, stage, SEED)
     train_head(tmp_path / "cut.pt", resumed, batches, pairs, stage, SEED)
 
-    assert torch.equal(whole.parallel_branch.linear_proj.weight, resumed.parallel_branch.linear_proj.weight)
+    assert torch.equal(*(one.state_dict()["cascaded_branch.parallel_proj.weight"] for one in (whole, resumed)))
     assert whole.scale.item() == resumed.scale.item()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -63,4 +64,13 @@ def test_the_scale_begins_as_the_paper_has_it() -> None:
 def test_its_weights_are_called_as_in_the_model_and_clip_is_not_among_them(listener: Listener) -> None:
     names = {name.partition(".")[0] for name in listener.state_dict()}
 
-    assert names == {"audio_encoder", "parallel_branch", "norm", "phonemes", "scale"}
+    assert names == {"audio_encoder", "cascaded_branch", "norm", "phonemes", "scale"}
+
+
+@pytest.mark.parametrize("branch", ["parallel", "cascaded+"])
+def test_another_kind_of_model_is_refused(branch: str) -> None:
+    model = tiny_recipe().model
+    changes = {"branch": branch, "cascaded": None} if branch == "parallel" else {"branch": branch}
+
+    with pytest.raises(ValueError, match=f"hybrid\\+ model, not {re.escape(branch)}"):
+        Listener(model.model_copy(update=changes), 5)

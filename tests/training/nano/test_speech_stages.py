@@ -13,11 +13,12 @@ from torch import Tensor
 
 from models.hubert import Frames
 from tests.training.fake_voices import tone
-from tests.training.tiny_pairs import tiny_pairs
+from tests.training.tiny_pairs import tiny_keywords, tiny_pairs
 from tests.training.tiny_recipe import tiny_recipe
 from training.nano import speech_stages
 from training.nano.batches import Batch, BatchStream, SpokenCorpus
 from training.nano.ctc import PhonemeLoss
+from training.nano.keyword_loss import KeywordLoss
 from training.nano.listener import Listener
 from training.nano.pairs import PairLoss
 from training.nano.speech import Utterance
@@ -94,29 +95,36 @@ def pairs() -> PairLoss:
     return tiny_pairs(PHRASES)
 
 
+@pytest.fixture
+def keywords() -> KeywordLoss:
+    return tiny_keywords(PHRASES)
+
+
 def test_tuning_makes_the_loss_fall_and_goes_on_listening(
-    listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss, corpus: Corpus, tmp_path: Path
+    listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss, keywords: KeywordLoss, corpus: Corpus, tmp_path: Path
 ) -> None:
-    noted = Noted(tuning(listener, phonemes, [pairs]))
+    noted = Noted(tuning(listener, phonemes, [pairs], keywords))
     train_speech(tmp_path / "tune.pt", listener, noted, corpus, tiny_recipe(30).tune, SEED)
 
-    assert set(noted.losses[0]) == {"pairs", "ctc"}
+    assert set(noted.losses[0]) == {"pairs", "ctc", "words", "quantity"}
     assert noted.mean(slice(-5, None)) < 0.8 * noted.mean(slice(5))
 
 
-def test_tuning_weighs_its_two_losses(
-    listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss, corpus: Corpus
+def test_tuning_weighs_its_losses(
+    listener: Listener, phonemes: PhonemeLoss, pairs: PairLoss, keywords: KeywordLoss, corpus: Corpus
 ) -> None:
     waves = torch.from_numpy(np.stack([tone(phrase, 0.4) for phrase in PHRASES]))
     batch = Batch(waves, torch.full((3,), waves.shape[1]), torch.arange(3))
     with torch.no_grad():
         frames = listener.frames(batch)
-        found = tuning(listener, phonemes, [pairs])(frames, batch, np.random.default_rng(0))
+        found = tuning(listener, phonemes, [pairs], keywords)(frames, batch, np.random.default_rng(0))
         ctc = phonemes(listener, frames, batch.phrases)
+        told = keywords(listener, frames, batch.phrases)
         pair = pairs(listener.embed(frames), listener.scale.exp(), batch.phrases, np.random.default_rng(0))
 
     assert found["ctc"].item() == pytest.approx(speech_stages.CTC_WEIGHT * ctc.item())
     assert found["pairs"].item() == pytest.approx(pair.item())
+    assert {name: found[name].item() for name in told} == {name: pytest.approx(told[name].item()) for name in told}
 
 
 @pytest.fixture

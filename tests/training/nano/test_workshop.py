@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,14 +103,29 @@ def tuned_listener(work: Path) -> Listener:
     return listener
 
 
-def test_the_vocabulary_is_that_of_the_lexicon(work: Path, tmp_path: Path, lexicon: Lexicon) -> None:
+def test_the_vocabulary_is_what_is_said_and_what_could_be(work: Path, tmp_path: Path, lexicon: Lexicon) -> None:
+    write_captions(work, "train a dog", "train two cats")
     all_stages(Workshop(work, tiny_recipe(1)), tmp_path / "model")
     vocabulary = find_model(str(tmp_path / "model")).vocabulary
     tokens = Tokenizer(614, 8)
+    phrases = [*lexicon.phrases, "train a dog", "train two cats"]
 
-    assert list(vocabulary[:3]) == [0, 612, 613]
+    assert [vocabulary[place] for place in (0, 2, 3)] == [0, 612, 613]
     assert len(set(vocabulary)) == len(vocabulary)
-    assert {number for phrase in lexicon.phrases for number in tokens.encode(phrase)} <= set(vocabulary)
+    assert {number for phrase in phrases for number in tokens.encode(phrase)} <= set(vocabulary)
+
+
+def test_the_model_has_keywords_with_their_places_in_time(work: Path, tmp_path: Path) -> None:
+    all_stages(Workshop(work, tiny_recipe()), tmp_path / "model")
+    encoder = load_encoder(str(tmp_path / "model"))
+    heard = encoder.embed_speech([tone("dog", 1.5)], return_keywords=True).keywords
+    saved = torch.load(work / "tune.pt", weights_only=True)["weights"]
+
+    assert encoder.branches == ["parallel", "cascaded"]
+    assert heard
+    assert all(0 <= slot.start < slot.end <= 1.6 for slot in heard[0])
+    # As many as its own weights say: what training tells it is not there any more.
+    assert saved["cascaded_branch.keyword_norm.norm.num_batches_tracked"] == tiny_recipe().tune.steps
 
 
 def test_stages_out_of_order_say_what_is_missing(work: Path, tmp_path: Path) -> None:
@@ -142,10 +157,7 @@ def test_a_head_is_not_aligned_without_clip(work: Path) -> None:
 
 def test_tuning_hears_captions_too_where_there_are_some(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop, heard_in_tuning = Workshop(work, tiny_recipe(1)), list[str]()
-    write_scenes(work / "scenes")
-    known = json.loads((work / "phonemes.json").read_text(encoding="utf-8"))
-    captions = {caption: list("cat") for caption in ("train a dog", "train two cats")}
-    (work / "phonemes.json").write_text(json.dumps(known | captions), encoding="utf-8")
+    captions = write_captions(work, "train a dog", "train two cats")
     monkeypatch.setattr(
         "training.nano.workshop.train_speech", lambda *given: heard_in_tuning.extend(given[3][0].phrases)
     )
@@ -158,6 +170,16 @@ def test_tuning_hears_captions_too_where_there_are_some(work: Path, monkeypatch:
 
     assert set(captions) < set(heard_in_tuning)
     assert set(heard_in_tuning) - set(captions) <= set(shop.lexicon.members)
+
+
+def write_captions(work: Path, *captions: str) -> Sequence[str]:
+    """Spoken scenes, and the phonemes of their captions."""
+    write_scenes(work / "scenes")
+    known = json.loads((work / "phonemes.json").read_text(encoding="utf-8"))
+    (work / "phonemes.json").write_text(
+        json.dumps(known | {caption: list("cat") for caption in captions}), encoding="utf-8"
+    )
+    return captions
 
 
 def test_only_listening_hears_what_names_nothing(work: Path) -> None:

@@ -13,7 +13,7 @@ from models.clip import Tokenizer
 from tests.tiny_model import VOCABULARY
 from tests.training.published.tiny_training import fresh, noise_batch, recipe, tiny_start
 from training.published.module import InTraining
-from training.published.words import Said, Told, ordered_words_loss, words_loss
+from training.words import Said, Told, ordered_words_loss, words_loss
 
 TOKENS = Tokenizer()
 WORDS = [TOKENS.encode(word)[0] for word in ("dog", "cat", "the", "moon")]
