@@ -15,14 +15,17 @@ from training.nano.conditions import CONDITIONS
 from training.nano.lexicon import Lexicon
 from training.nano.people import Recording, held_out_digits, recordings, speech_folder
 from training.nano.program_voices import HELD_OUT, Flite
-from training.nano.retrieval import Recall, best_ranks, recall
+from training.nano.retrieval import Recall, best_ranks, ranks_of, recall
 from training.nano.stamps import stamps
 from training.nano.voices import trim
 
 Wave = NDArray[np.float32]
 EmbedSpeech = Callable[[Sequence[Wave]], NDArray[np.float32]]
+HearSlots = Callable[[Sequence[Wave]], Sequence[Sequence[NDArray[np.float32]]]]
+"""Utterances -> of each the (E,) unit vectors of its keyword slots."""
 
 HELD_OUT_WORDS = 400
+WORDS = "words"
 
 
 @dataclass(frozen=True)
@@ -94,19 +97,34 @@ def keywords_gallery(vectors: NDArray[np.float32], lexicon: Lexicon) -> Gallery:
 
 def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) -> Mapping[str, Recall]:
     """Recall of every trial of the model card; the first gallery is the one that is served, the others are checks."""
-    served, *others = galleries
+    found = {
+        f"{name} in {gallery.name}": _recall(trial, gallery, embed)
+        for name, trial in _trials(lexicon).items()
+        for gallery in (galleries if name == WORDS else galleries[:1])
+    }
+    return {title: recall for title, recall in found.items() if recall is not None}
+
+
+def slot_figures(lexicon: Lexicon, directions: NDArray[np.float32], hear: HearSlots) -> Mapping[str, Recall]:
+    """The same for keyword slots: where the phrase that is said is among all phrases of the lexicon, by their nearest
+    slot. directions: (P, E) of the phrases, as slots have them.
+    """
+    return {
+        f"{name} in slots": _slot_recall(trial, lexicon, directions, hear) for name, trial in _trials(lexicon).items()
+    }
+
+
+def _trials(lexicon: Lexicon) -> Mapping[str, Trial]:
     words = words_of_a_person(lexicon)
     trials = {
-        "words": words,
+        WORDS: words,
         "animals": animals_of_another_person(lexicon),
         "digits": digits_of_a_person(lexicon),
         "held-out voice": held_out_voice(lexicon),
     }
-    asked = [(name, trial, served) for name, trial in trials.items()] + [("words", words, other) for other in others]
     if words is not None:
-        asked += [(f"words {where}", _heard(words, change), served) for where, change in CONDITIONS.items()]
-    found = {f"{name} in {gallery.name}": _recall(trial, gallery, embed) for name, trial, gallery in asked if trial}
-    return {title: recall for title, recall in found.items() if recall is not None}
+        trials |= {f"{WORDS} {where}": _heard(words, change) for where, change in CONDITIONS.items()}
+    return {name: trial for name, trial in trials.items() if trial}
 
 
 def _heard(trial: Trial, change: Callable[[Wave], Wave]) -> Trial:
@@ -120,3 +138,18 @@ def _recall(trial: Trial, gallery: Gallery, embed: EmbedSpeech) -> Recall | None
         return None
     answers = [gallery.answers[trial.phrases[n]] for n in known]
     return recall(best_ranks(embed([trial.waves[n] for n in known]), gallery.vectors, answers))
+
+
+def _slot_recall(trial: Trial, lexicon: Lexicon, directions: NDArray[np.float32], hear: HearSlots) -> Recall:
+    row_of = {phrase: row for row, phrase in enumerate(lexicon.phrases)}
+    ranks = [
+        ranks_of(_of_the_nearest(slots, directions), np.array([row_of[phrase]]))[0]
+        for slots, phrase in zip(hear(trial.waves), trial.phrases, strict=True)
+    ]
+    return recall(np.array(ranks, np.int64))
+
+
+def _of_the_nearest(slots: Sequence[NDArray[np.float32]], directions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(P,) the score of each phrase with the slot that is nearest to it; an utterance may have no slot."""
+    scores = [directions @ slot for slot in slots] or [np.full(len(directions), -1, np.float32)]
+    return np.asarray(np.max(scores, axis=0), np.float32)

@@ -42,7 +42,7 @@ def rank(queries: Vectors, gallery: Vectors, members: Sequence[Members]) -> Rank
     """The same, with what ties could have made of it."""
     found = np.empty((3, len(queries)), np.int64)
     for row, scores in enumerate(_scores(queries, gallery)):
-        found[:, row] = _ranks_of(scores, np.asarray(members[row]))
+        found[:, row] = ranks_of(scores, np.asarray(members[row]))
     return Ranks(*found)
 
 
@@ -60,7 +60,8 @@ def _scores(queries: Vectors, gallery: Vectors) -> Iterator[Vectors]:
         yield from queries[start : start + step] @ gallery.T
 
 
-def _ranks_of(scores: Vectors, right: Numbers) -> tuple[int, int, int]:
+def ranks_of(scores: Vectors, right: Numbers) -> tuple[int, int, int]:
+    """The three ranks of one query with (G,) scores; right: positions."""
     best = scores[right].max()
     equal = np.flatnonzero(scores == best)
     first = right[scores[right] == best].min()

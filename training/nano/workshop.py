@@ -18,6 +18,7 @@ from torch import nn
 from models.clip import Tokenizer, build_clip
 from models.encoder import load_encoder
 from models.folder import save_model
+from models.protocol import Encoder
 from models.speechclip import SpeechClip
 from training.errors import NotReady
 from training.nano.batches import SpokenCorpus
@@ -26,7 +27,7 @@ from training.nano.clip_stage import train_clip
 from training.nano.corpora import heard, with_scenes
 from training.nano.ctc import PhonemeLoss
 from training.nano.drawings import HELD_OUT, TRAINING, cached_vendor
-from training.nano.evaluate import Gallery, drawings_gallery, figures, keywords_gallery
+from training.nano.evaluate import Gallery, drawings_gallery, figures, keywords_gallery, slot_figures
 from training.nano.frozen import freeze, train_head
 from training.nano.keyword_loss import KeywordLoss
 from training.nano.lexicon import Lexicon, load_lexicon
@@ -162,7 +163,13 @@ class Workshop:
         keywords = keywords_gallery(_in_parts(encoder.embed_texts, self.lexicon.phrases), self.lexicon)
         galleries = [*(self._gallery(vendor, embed) for vendor in JUDGED), keywords]
         one_by_one = partial(_in_parts, lambda waves: encoder.embed_speech(waves).vectors, size=1)
-        return figures(self.lexicon, galleries, one_by_one)
+        found = figures(self.lexicon, galleries, one_by_one)
+        directions = encoder.slot_words(self.lexicon.phrases)
+        return (
+            found
+            if directions is None
+            else {**found, **slot_figures(self.lexicon, directions, partial(_slots, encoder))}
+        )
 
     def _gallery(self, vendor: str, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Gallery:
         pixels, positions = cached_vendor(self.packages, self.folder, vendor, self.lexicon)
@@ -196,6 +203,12 @@ class Workshop:
 
 def _missing(folder: Path, stage: str) -> NotReady:
     return NotReady(f"{folder / f'{stage}.pt'} is missing: run the stage {stage!r} first")
+
+
+def _slots(encoder: Encoder, waves: Sequence[NDArray[np.float32]]) -> Sequence[Sequence[NDArray[np.float32]]]:
+    """What the keyword slots of each utterance heard, each utterance alone."""
+    heard = (encoder.embed_speech([wave], return_keywords=True).keywords or [[]] for wave in waves)
+    return [[slot.vector for slot in slots] for (slots,) in heard]
 
 
 def _in_parts(

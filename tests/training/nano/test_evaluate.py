@@ -21,6 +21,7 @@ from training.nano.evaluate import (
     figures,
     held_out_voice,
     keywords_gallery,
+    slot_figures,
     words_of_a_person,
 )
 from training.nano.lexicon import Emoji, Lexicon
@@ -156,6 +157,30 @@ def test_all_figures_are_there_and_other_drawings_are_asked_for_words(lexicon: L
     assert (found["words in noto"].utterances, found["words in noto"].at) == (2, {1: 50.0, 5: 100.0, 10: 100.0})
     assert (found["words in twemoji"].utterances, found["words in twemoji"].at) == (1, {1: 100.0, 5: 100.0, 10: 100.0})
     assert (found["digits in noto"].utterances, found["digits in noto"].at) == (2, {1: 0.0, 5: 100.0, 10: 100.0})
+
+
+@pytest.mark.usefixtures("people", "flite")
+def test_a_word_is_found_by_the_slot_that_is_nearest_to_it(lexicon: Lexicon) -> None:
+    directions = np.eye(len(lexicon.phrases), dtype=np.float32)
+    slots = [directions[lexicon.phrases.index(word)] for word in ("heart", "dog")]
+
+    found = slot_figures(lexicon, directions, lambda waves: [slots] * len(waves))
+    assert set(found) == {
+        *("words in slots", "digits in slots", "held-out voice in slots"),
+        *(f"words {condition} in slots" for condition in CONDITIONS),
+    }
+    # Both words are as near as can be; ties go to the one that the lexicon has first.
+    assert (found["words in slots"].utterances, found["words in slots"].at) == (2, {1: 50.0, 5: 100.0, 10: 100.0})
+    assert found["digits in slots"].at[1] == 0.0
+
+
+@pytest.mark.usefixtures("people", "flite")
+def test_where_no_slot_heard_anything_no_word_is_nearer_than_another(lexicon: Lexicon) -> None:
+    directions = np.eye(len(lexicon.phrases), dtype=np.float32)
+    first = lexicon.phrases.index("dog") == 0
+
+    found = slot_figures(lexicon, directions, lambda waves: [[] for _ in waves])
+    assert found["words in slots"].at[1] == (50.0 if first else 0.0)
 
 
 def test_without_speech_there_are_no_figures(lexicon: Lexicon, monkeypatch: pytest.MonkeyPatch) -> None:
