@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.clip import unit
+from models.clip import Tokenizer, unit
 from training.losses import contrastive
 from training.nano.clip_stage import to_pixels
 
@@ -69,6 +69,12 @@ def drawing_pairs(
     """Phrases and the drawings of these vendors."""
     vectors = torch.cat([embed_drawings(clip, pixels) for pixels, _ in vendors])
     return PairLoss(vectors, np.concatenate([positions for _, positions in vendors]), phrases, members)
+
+
+def text_pairs(clip: nn.Module, tokens: Tokenizer, texts: Sequence[str], phrases: Sequence[str]) -> PairLoss:
+    """Phrases and themselves as CLIP reads them, against all of `texts`. Phrases that are none of these are skipped."""
+    own = {text: (number,) for number, text in enumerate(texts)}
+    return PairLoss(embed_in_parts(towers(clip)[1], tokens(texts)), np.arange(len(texts)), phrases, own)
 
 
 def towers(clip: nn.Module) -> tuple[Tower, Tower]:

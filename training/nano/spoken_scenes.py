@@ -18,7 +18,7 @@ from models.clip import Tokenizer
 from training.datasets import open_dataset
 from training.nano.batches import MAX_SECONDS, Source
 from training.nano.drawings import SIZE
-from training.nano.pairs import PairLoss, embed_drawings, embed_in_parts, towers
+from training.nano.pairs import PairLoss, embed_drawings, text_pairs
 from training.nano.speech import Utterance
 from training.scenes.splits import TRAIN
 
@@ -33,11 +33,9 @@ class SpokenScenes:
 
     def pairs(self, clip: nn.Module, tokens: Tokenizer, phrases: Sequence[str]) -> Sequence[PairLoss]:
         """Captions with their pictures, and with themselves as CLIP reads them."""
-        texts = list(self.members)
-        own = {text: (number,) for number, text in enumerate(texts)}
         return (
             PairLoss(embed_drawings(clip, self.pixels), np.arange(len(self.pixels)), phrases, self.members),
-            PairLoss(embed_in_parts(towers(clip)[1], tokens(texts)), np.arange(len(texts)), phrases, own),
+            text_pairs(clip, tokens, list(self.members), phrases),
         )
 
 

@@ -32,7 +32,7 @@ from training.nano.frozen import freeze, train_head
 from training.nano.keyword_loss import KeywordLoss
 from training.nano.lexicon import Lexicon, load_lexicon
 from training.nano.listener import Listener
-from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings
+from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings, text_pairs
 from training.nano.phonemes import load_phonemes
 from training.nano.recipe import Recipe
 from training.nano.retrieval import Recall
@@ -121,8 +121,10 @@ class Workshop:
             corpus = with_scenes(corpus, scenes.source)
         phrases = corpus[0].phrases
         listener = self._listener_from("align", corpus[0])
-        pairs = [self._pairs(phrases), *(scenes.pairs(self.clip(), self._tokens, phrases) if scenes else ())]
-        keywords = KeywordLoss(self.clip(), phrases, self._vocabulary(phrases), self._tokens)
+        clip, tokens = self.clip(), self._tokens
+        pairs = [self._pairs(phrases), text_pairs(clip, tokens, self.lexicon.phrases, phrases)]
+        pairs += scenes.pairs(clip, tokens, phrases) if scenes else ()
+        keywords = KeywordLoss(clip, phrases, self._vocabulary(phrases), tokens)
         listener.cascaded_branch.keyword_norm.start_at(keywords.table)
         objective = tuning(listener, self._phonemes(phrases), pairs, keywords)
         checkpoint, seed = self.folder / "tune.pt", self.recipe.seed

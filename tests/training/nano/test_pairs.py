@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from models.clip import build_clip
+from models.clip import Tokenizer, build_clip
 from tests.training.tiny_recipe import tiny_recipe
-from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings
+from training.nano.pairs import Drawings, PairLoss, drawing_pairs, embed_drawings, text_pairs
 
 # Emoji 0 and 1 are both a pet; vendor B has no drawing of emoji 2.
 MEMBERS: Mapping[str, Sequence[int]] = {"dog": (0,), "pet": (0, 1), "heart": (2,), "cat": (1,)}
@@ -121,3 +121,15 @@ def test_all_drawings_of_all_vendors_are_there(clip: nn.Module, vendors: list[Dr
 
     torch.testing.assert_close(loss.vectors, alone, rtol=0, atol=1e-5)
     torch.testing.assert_close(loss.vectors.norm(dim=1), torch.ones(5))
+
+
+def test_a_phrase_belongs_to_itself_as_it_is_read_among_all_texts(clip: nn.Module) -> None:
+    texts, spoken = ["dog", "pet", "heart"], ["heart", "a dog by a heart"]
+    loss = text_pairs(clip, Tokenizer.of(tiny_recipe().model.clip.text), texts, spoken)
+    vectors = loss.vectors[[2, 0]]
+    rng, both = np.random.default_rng(0), torch.tensor([0, 1])
+
+    assert loss.vectors.shape == (3, 8)
+    assert loss(vectors.flip(0), SCALE, both, rng) > loss(vectors, SCALE, both, rng)
+    # What is none of the texts is not looked at.
+    assert loss(vectors, SCALE, torch.tensor([1, 1]), rng) == 0
