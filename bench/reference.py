@@ -23,7 +23,9 @@ from models.speechclip import SpeechClip
 
 
 class Reference:
-    """network: of a parallel or a cascaded model; from here on its attention is written out."""
+    """network: of a model that searches by its parallel branch, or of a cascaded one; from here on its attention is
+    written out.
+    """
 
     def __init__(self, network: SpeechClip) -> None:
         network.audio_encoder.hubert.set_attn_implementation("eager")
@@ -36,11 +38,21 @@ class Reference:
 
     def _embed(self, wave: Tensor) -> Tensor:
         features = self._features(wave)
-        if self._network.config.cascaded is None:
-            branch = self._network.parallel_branch
-            heard = branch.linear_proj(_whole_head(branch.self_att, torch.cat([branch.cls, features], 1))[:, 0])
-            return unit(heard)
+        if self._network.config.search_branch == "parallel":
+            return unit(self._whole(features))
         return unit(self._read(self._keywords(self._network.cascaded_branch, features)))
+
+    def _whole(self, features: Tensor) -> Tensor:
+        """(1, T, D) -> (1, E), by the token of the whole utterance."""
+        if self._network.config.cascaded is None:
+            parallel = self._network.parallel_branch
+            x, head, project = torch.cat([parallel.cls, features], 1), parallel.self_att, parallel.linear_proj
+        else:
+            hybrid: Any = self._network.cascaded_branch
+            tokens = [token for token in (hybrid.parallel_cls, hybrid.keyword_cls) if token is not None]
+            x, head, project = torch.cat([*tokens, features], 1), hybrid.self_att, hybrid.parallel_proj
+        whole: Tensor = project(_whole_head(head, x)[:, 0])
+        return whole
 
     def _features(self, wave: Tensor) -> Tensor:
         """(1, N) -> (1, T, D)."""
@@ -62,8 +74,8 @@ class Reference:
 
     def _keywords(self, branch: CascadedBranch, features: Tensor) -> Tensor:
         """(1, T, D) -> (1, K, E) rows of the sub-word table."""
-        if branch.keyword_cls is None:
-            raise ValueError("keywords that are integrated have no reference here")
+        if branch.keyword_cls is None or branch.parallel_cls is not None:
+            raise ValueError("keywords have a reference here in a cascaded model only")
         heard = _whole_head(branch.self_att, torch.cat([branch.keyword_cls, features], 1))
         vectors = branch.keyword_norm(branch.keyword_proj(heard[:, : branch.config.keywords]))
         table = self._network.subwords

@@ -51,7 +51,7 @@ def test_shipped_and_published_models_are_listed(speechclip: Speechclip) -> None
     listed = speechclip.json("models", "list")["models"]
 
     nano, *published = listed
-    assert (nano["name"], nano["status"], nano["branch"], nano["published"]) == ("nano", "shipped", "parallel", None)
+    assert (nano["name"], nano["status"], nano["branch"], nano["published"]) == ("nano", "shipped", "hybrid+", None)
     assert nano["bytes"] <= 24 * 1024 * 1024
     assert nano["licence"]
     assert len(published) == 15
@@ -66,7 +66,7 @@ def test_the_list_fits_a_narrow_terminal(speechclip: Speechclip) -> None:
     lines = speechclip.run("models", "list", COLUMNS=NARROWEST).stdout.splitlines()
 
     assert len(lines) == 17
-    assert lines[1].split()[:2] == ["nano", "20.6"]
+    assert lines[1].split()[:2] == ["nano", "21.5"]
     longest = next(line.split() for line in lines if "cascaded-plus-large-flickr" in line)
     assert longest == ["speechclip-plus/cascaded-plus-large-flickr", "not", "here", "cascaded+", "768", "R@10", "60.05"]
 

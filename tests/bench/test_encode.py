@@ -27,7 +27,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("branch", ["parallel", "cascaded"])
+@pytest.mark.parametrize("branch", ["parallel", "cascaded", "hybrid", "hybrid+"])
 def test_the_rival_gives_the_same_vectors(branch: BranchName, style: Style) -> None:
     network = tiny_speechclip(tiny_config(style, branch)).requires_grad_(False)
     waves = noise(0.5, 2, seed=1)
