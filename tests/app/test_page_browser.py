@@ -131,8 +131,8 @@ def test_the_model_hears_a_query_once(browser: Browser, visit: Visit, tmp_path: 
     assert_answered(page)
 
     posted = [path for method, path in sent if method == "POST"]
-    assert posted[0] == "/embed"
-    assert sorted(posted[1:]) == ["/keywords", "/search/captions", "/search/images"]
+    assert posted[0] == "/keywords"  # the words of the utterance in time, and its vector for the others
+    assert sorted(posted[1:]) == ["/search/captions", "/search/images"]
 
 
 def test_the_time_that_is_told_is_the_sum_of_its_parts(browser: Browser, visit: Visit) -> None:
