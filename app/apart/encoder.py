@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 
 PAUSES_S = (1.0, 5.0)
 """Before it is tried once more to start a process."""
+WATCH_S = 5.0
+"""How often it is looked after a process that nobody asks anything."""
 
 
 class ApartEncoder:
@@ -49,6 +51,7 @@ class ApartEncoder:
         self.dim, self.image_size = about.dim, about.image_size
         self.precision, self.branches = about.precision, about.branches
         self.lanes, self.batched = about.lanes, about.batched
+        threading.Thread(target=self._watch, name="encoder-watch", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -91,6 +94,17 @@ class ApartEncoder:
             reason = str(error)
         with self._again:
             return self._living(reason).ask(method, *arguments)
+
+    def _watch(self) -> None:
+        """A process that ends while nobody asks it is followed at once, and not when the next one asks and waits."""
+        while not self._closed.wait(WATCH_S):
+            if self._process.works:
+                continue
+            try:
+                with self._again:
+                    self._living("it ended while nobody asked it anything")
+            except Exception as error:
+                logger.warning("there is no encoder", extra={"reason": str(error)})
 
     def _living(self, reason: str) -> EncoderProcess:
         """The process, or the one that follows where it has ended."""

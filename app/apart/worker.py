@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -43,6 +44,7 @@ def main(load: Load = load) -> None:
     step_back(ENCODER_STEPS)
     number, model, precision = sys.argv[1:]
     with contextlib.suppress(*GONE), socket.socket(fileno=int(number)) as end:
+        threading.Thread(target=_end_with, args=(end,), daemon=True).start()
         control = Connection(os.dup(end.fileno()))
         try:
             encoder = load(model, "bf16" if precision == "bf16" else "fp32")
@@ -58,6 +60,14 @@ def main(load: Load = load) -> None:
             control.recv()
             control.send(_memory(encoder))
     # Not by itself: a thread may be in the middle of a network, which would outlive what it stands on.
+    os._exit(0)
+
+
+def _end_with(control: socket.socket) -> None:
+    """End when the other end is gone, whatever is loaded or encoded at that moment."""
+    hung_up = select.poll()
+    hung_up.register(control, 0)
+    hung_up.poll()
     os._exit(0)
 
 

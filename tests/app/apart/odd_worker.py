@@ -1,6 +1,7 @@
 """A worker as the service has it, with an encoder that texts of some kinds break: `python -m ... SOCKET FOLDER fp32`.
 
-FOLDER: its file `starts` tells how often such a worker was started, and other files there change what it is.
+FOLDER: its files `starts` and `pid` tell how often such a worker was started, and which process is the last one; other
+files there change what it is.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class OddEncoder(FakeEncoder):
 
 
 def load(folder: str, precision: Precision) -> OddEncoder:
+    (Path(folder) / "pid").write_text(str(os.getpid()))
     starts = Path(folder) / "starts"
     before = int(starts.read_text()) if starts.exists() else 0
     starts.write_text(str(before + 1))

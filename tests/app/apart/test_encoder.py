@@ -156,6 +156,34 @@ def test_a_process_that_is_killed_is_followed_by_another(odd: ApartEncoder, rest
         assert len(restarts) == kills
 
 
+def test_a_process_that_ends_while_nobody_asks_it_is_followed_too(
+    tmp_path: Path, restarts: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "WATCH_S", 0.05)
+    odd = ApartEncoder(str(tmp_path), on_restart=lambda: restarts.append(None), program=ODD)
+    before = odd.pid
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: odd.pid != before)
+
+    assert odd.embed_texts(["dog"]).shape == (1, 16)
+    assert len(restarts) == 1
+    odd.close()
+
+
+def test_one_that_does_not_start_again_is_tried_until_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder, "WATCH_S", 0.05)
+    odd = ApartEncoder(str(tmp_path), program=ODD)
+    before = odd.pid
+    (tmp_path / "unreadable").touch()
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: int((tmp_path / "starts").read_text()) > 2)
+    (tmp_path / "unreadable").unlink()
+    wait_until(lambda: odd.pid != before)
+
+    assert odd.embed_texts(["dog"]).shape == (1, 16)
+    odd.close()
+
+
 def test_what_ends_the_process_every_time_fails(odd: ApartEncoder, restarts: list[None]) -> None:
     with pytest.raises(EncoderEnded, match="it crashed, with status -6"):
         odd.embed_texts(["deadly"])
@@ -296,6 +324,16 @@ def test_it_ends_when_whoever_started_it_is_gone(tmp_path: Path) -> None:
 
     assert told.returncode == -signal.SIGKILL
     wait_until(lambda: not is_there(int(told.stdout)))
+
+
+def test_it_ends_with_whoever_started_it_while_it_is_loading_too(tmp_path: Path) -> None:
+    (tmp_path / "slow").touch()
+    with subprocess.Popen([sys.executable, "-c", DYING, str(tmp_path), *ODD]) as starting:
+        wait_until((tmp_path / "starts").exists)
+        loading = int((tmp_path / "pid").read_text())
+        starting.kill()
+
+    wait_until(lambda: not is_there(loading))
 
 
 def test_speech_and_pictures_cross(odd: ApartEncoder) -> None:
