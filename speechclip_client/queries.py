@@ -58,6 +58,7 @@ def search(
     queries: Iterable[Query] | None = None,
     id_in: str | None = None,
     branch: str | None = None,
+    words: float | None = None,
     filter: Filter | None = None,
     group_by: str | None = None,
     diversity: float | None = None,
@@ -69,13 +70,15 @@ def search(
     """The records of a collection nearest to exactly one of audio, image, text, vector, id, and several queries.
 
     id: of a record whose own vector is the query; it is in the collection searched, or in `id_in`.
-    branch: of the model, for audio. filter: what is true of every result. group_by: a field; one result for each of
-    its values. diversity: 0 to 1, how much results are to differ. include: what each tells beside id, rank, score and
-    caption.
+    branch: of the model, for audio. words: 0 to 1, how much it counts that a record has the words that were heard in
+    audio, in its caption or its metadata `keywords`. filter: what is true of every result. group_by: a field; one
+    result for each of its values. diversity: 0 to 1, how much results are to differ. include: what each tells beside
+    id, rank, score and caption.
     """
     sources = _sources(audio, image, text, vector, id, queries)
     ranking = given(filter=filter, group_by=group_by, diversity=diversity, top_k=top_k, offset=offset)
-    options = ranking | given(branch=branch, min_score=min_score, include=None if include is None else list(include))
+    options = ranking | given(branch=branch, words=words, min_score=min_score)
+    options |= given(include=None if include is None else list(include))
     return _query(path("search", collection), Found, sources, options, id_in)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.query.embedding import Vector
+from app.query.heard import MOST_RANKED, NOTHING, Heard
 from app.query.keywords import SCORE_DIGITS
 from app.query.requests import Include, NearestQuery
 from app.schemas import Keyword, Result
@@ -30,12 +31,13 @@ class Page:
     capped: bool | None = None
 
 
-def page_of(collection: Collection, vector: Vector, query: NearestQuery) -> Page:
-    """Blocks; `vector` is (dim,), of unit length."""
+def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: Heard = NOTHING) -> Page:
+    """Blocks; `vector` is (dim,), of unit length; `heard`: words that bring forward the records that have them."""
 
     def near(k: int, where: Filter | None) -> list[Hit]:
-        hits = collection.search(vector[None, :], k, where)[0]
-        return [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
+        hits = collection.search(vector[None, :], max(k, MOST_RANKED) if heard else k, where)[0]
+        found = [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
+        return heard.ranked(found)[:k] if heard else found
 
     end = query.offset + query.top_k
     wanted = max(end, MOST_DIVERSE) if query.diversity else end

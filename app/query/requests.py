@@ -30,6 +30,7 @@ MAX_VECTOR = 8192  # numbers
 MAX_TOP_K = 1000
 MAX_QUERIES = 8  # that are combined into one
 MAX_WEIGHT = 100
+MAX_HEARD = 750  # words: ten of each of the slots that an answer has
 MAX_FIELDS = 32  # of an object in a request; none has so many
 
 Include = Literal["uri", "metadata", "vector"]
@@ -213,15 +214,44 @@ class NearestQuery(AnyQuery):
         return super().sources() | {"queries"}
 
 
-class SearchQuery(NearestQuery):
-    """The same, with a choice of what each result tells."""
+class HeardWord(_Request):
+    """One of the `words` that `/keywords` answered with, or of those of a slot."""
 
+    word: str = Field(min_length=1, max_length=MAX_TEXT)
+    score: float = Field(ge=-1, le=1, allow_inf_nan=False)
+    slot: int = Field(0, ge=0, le=10_000)
+    start: float | None = Field(None, description="Of no account here.")
+    end: float | None = Field(None, description="Of no account here.")
+
+
+class SearchQuery(NearestQuery):
+    """The same, with a choice of what each result tells, and of how much the words that were heard count."""
+
+    words: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much it counts that a record has the words that were heard, in its caption or in "
+        "metadata.keywords. For audio and models with keyword slots; of no effect with others.",
+    )
+    heard: list[HeardWord] | None = Field(
+        None,
+        max_length=MAX_HEARD,
+        description="The words that `/keywords` has heard in the audio whose vector is the query.",
+    )
     include: Annotated[frozenset[Include], BeforeValidator(_from_commas)] = Field(
         DEFAULT_INCLUDE,
         fail_fast=True,
         description="What each result tells beside id, rank, score and caption.",
         json_schema_extra={"default": ["uri", "metadata"]},  # a set has no order to write down
     )
+
+    @model_validator(mode="after")
+    def _heard_goes_with_a_vector(self) -> SearchQuery:
+        if self.heard is not None and self.vector is None:
+            raise ValueError("heard says what was heard in the audio that a vector is of; it needs vector")
+        return self
 
 
 class KeywordQuery(NearestQuery):

@@ -15,7 +15,8 @@ from app.openapi import QUERY_PROBLEMS, problem_responses, query_request
 from app.query.combining import find_combined
 from app.query.embedding import Embedded, embed, find_vector
 from app.query.explaining import explain
-from app.query.keywords import SCORE_DIGITS, spoken_keywords
+from app.query.heard import NOTHING, Heard, heard, heard_in
+from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS, spoken_keywords
 from app.query.nearest import Page, keyword_of, page_of, result_of, vectors_of
 from app.query.queries import read_query
 from app.query.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
@@ -134,7 +135,7 @@ async def explain_picture(
 
 
 async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
-    embedded, collection, page = await _nearest(name, call, query)
+    embedded, collection, page = await _nearest(name, call, query, keywords=query.words > 0)
     wanted = page.hits if "vector" in query.include else []
     vectors = await call.state.searching.run(vectors_of, collection, wanted) if wanted else {}
     results = [
@@ -169,6 +170,17 @@ async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
         timings_ms=Timings.model_validate(call.watch.milliseconds()),
         request_id=call.request_id,
     )
+
+
+async def _heard(call: _Call, query: SearchQuery, embedded: Embedded) -> Heard:
+    """The words of the query: those that came with its vector, or those of its slots. Raises `CollectionNotFound`."""
+    if query.heard is not None:
+        return heard(query.words, ((one.slot, one.word, one.score) for one in query.heard))
+    if not embedded.slots:
+        return NOTHING
+    vocabulary = await call.loaded.vocabularies.of(await _collection(KEYWORDS, call), call.state.searching)
+    work = partial(spoken_keywords, embedded.slots, vocabulary, MOST_WORDS_OF_A_SLOT)
+    return heard_in(query.words, (await call.state.searching.run(work)).slots)
 
 
 async def _spoken(call: _Call, query: KeywordQuery, embedded: Embedded, collection: Collection) -> SpokenKeywords:
@@ -213,7 +225,8 @@ async def _nearest(
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
     collection = await _collection(name, call)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
-    look = partial(page_of, collection, embedded.vector, query)
+    heard = await _heard(call, query, embedded) if isinstance(query, SearchQuery) else NOTHING
+    look = partial(page_of, collection, embedded.vector, query, heard)
     return embedded, collection, await call.watch.run("search", call.state.searching, look)
 
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from app.engine import Encoded, Task
 from app.query.embedding import Vector, require_branch
-from app.query.keywords import spoken_keywords
+from app.query.heard import Heard, heard_in
+from app.query.keywords import MOST_WORDS_OF_A_SLOT, spoken_keywords
 from app.query.nearest import keyword_of, page_of, result_of
 from app.query.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
 from app.schemas import Keyword, Result, SpokenKeywords
@@ -46,12 +47,12 @@ class Finder:
 
     def __init__(self, state: State, loaded: Loaded, wanted: Start) -> None:
         self._state, self._loaded, self._wanted = state, loaded, wanted
-        self._task = Task("speech", wanted.branch, keywords=wanted.keywords > 0)
+        self._task = Task("speech", wanted.branch, keywords=wanted.keywords > 0 or wanted.words > 0)
 
     async def check(self) -> None:
         """Raise what would be wrong with every answer: a branch or a collection that is not there."""
         require_branch(self._loaded.engine.encoder, self._wanted.branch)
-        names = [*self._wanted.searches, *([KEYWORDS] if self._wanted.keywords else [])]
+        names = [*self._wanted.searches, *([KEYWORDS] if self._task.keywords else [])]
         for name in names:
             await self._state.searching.run(self._collection, name)
 
@@ -59,11 +60,13 @@ class Finder:
         """What (time,) samples of 16 kHz find, which begin `offset_s` after the start of the stream."""
         encoded = await self._loaded.engine.encode(self._task, samples)
         watch.encoded(self._task.kind, encoded, len(samples) / SAMPLE_RATE)
+        spoken = await self._spoken(encoded)
+        look = partial(self._search, encoded.vector, heard_in(self._wanted.words, spoken.slots))
         searches = {
-            name: await watch.run("search", self._state.searching, partial(self._search, name, top_k, encoded.vector))
+            name: await watch.run("search", self._state.searching, partial(look, name, top_k))
             for name, top_k in self._wanted.searches.items()
         }
-        keywords = await self._keywords(encoded, offset_s, watch) if self._wanted.keywords else None
+        keywords = await self._keywords(encoded.vector, spoken, offset_s, watch) if self._wanted.keywords else None
         return Found(searches, keywords, encoded.vector.tolist() if "vector" in self._wanted.include else None)
 
     def _collection(self, name: str) -> Collection:
@@ -71,22 +74,27 @@ class Finder:
         collection.require(self._loaded.engine.encoder.fingerprint)
         return collection
 
-    def _search(self, name: str, top_k: int, vector: Vector) -> list[Result]:
-        page = page_of(self._collection(name), vector, _query(top_k, self._wanted.filter))
+    def _search(self, vector: Vector, heard: Heard, name: str, top_k: int) -> list[Result]:
+        page = page_of(self._collection(name), vector, _query(top_k, self._wanted.filter), heard)
         return [result_of(hit, rank, DEFAULT_INCLUDE) for rank, hit in enumerate(page.hits, start=1)]
 
     def _near_keywords(self, vector: Vector) -> list[Keyword]:
         page = page_of(self._collection(KEYWORDS), vector, _query(self._wanted.keywords))
         return [keyword_of(hit, rank) for rank, hit in enumerate(page.hits, start=1)]
 
-    async def _keywords(self, encoded: Encoded, offset_s: float, watch: Stopwatch) -> LiveKeywords:
+    async def _spoken(self, encoded: Encoded) -> SpokenKeywords:
+        if not encoded.slots:
+            return SpokenKeywords(words=[], slots=[])
         searching = self._state.searching
-        near = await watch.run("search", searching, partial(self._near_keywords, encoded.vector))
-        spoken = SpokenKeywords(words=[], slots=[])
-        if encoded.slots:
-            collection = await searching.run(self._collection, KEYWORDS)
-            vocabulary = await self._loaded.vocabularies.of(collection, searching)
-            spoken = await searching.run(spoken_keywords, encoded.slots, vocabulary, self._wanted.keywords)
+        collection = await searching.run(self._collection, KEYWORDS)
+        vocabulary = await self._loaded.vocabularies.of(collection, searching)
+        most = self._wanted.keywords or MOST_WORDS_OF_A_SLOT
+        return await searching.run(spoken_keywords, encoded.slots, vocabulary, most)
+
+    async def _keywords(
+        self, vector: Vector, spoken: SpokenKeywords, offset_s: float, watch: Stopwatch
+    ) -> LiveKeywords:
+        near = await watch.run("search", self._state.searching, partial(self._near_keywords, vector))
         return LiveKeywords(
             keywords=near,
             words=[word.model_copy(update=_later(word.start, word.end, offset_s)) for word in spoken.words],

@@ -44,6 +44,13 @@ class Start(_FromClient):
         default={"images": 10}, max_length=MAX_SEARCHES, description="Collections, and how many results of each."
     )
     keywords: int = Field(0, ge=0, le=MAX_RESULTS, description="How many keywords; 0 for none.")
+    words: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much it counts in the searches that a record has the words that were heard.",
+    )
     branch: Branch | None = Field(None, description="Of the model; else its search branch.")
     filter: Where | None = Field(None, description="Only records of which it is true are results of the searches.")
     include: Annotated[frozenset[Literal["vector"]], Field(max_length=1)] = Field(

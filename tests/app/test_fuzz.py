@@ -54,6 +54,8 @@ FIELDS = [
     "filter",
     "group_by",
     "diversity",
+    "words",
+    "heard",
     "queries",
     "data",
     "x",

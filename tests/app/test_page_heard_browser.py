@@ -106,6 +106,15 @@ def test_the_model_hears_a_query_once(page: Page) -> None:
     assert sorted(posted[1:]) == ["/search/captions", "/search/images"]
 
 
+def test_pictures_of_every_word_come_first(page: Page) -> None:
+    """The vector is that of the first word alone."""
+    ask(page, said("dog", "guitar", "rocket"))
+    first = page.locator("#images .name").all_inner_texts()[:3]
+
+    assert first[0] == "dog"
+    assert set(first) == {"dog", "guitar", "rocket"}
+
+
 def test_a_word_searches_on_and_its_time_is_gone_with_the_sound(page: Page) -> None:
     ask(page, said("dog", "guitar"))
 

@@ -88,6 +88,15 @@ def test_results_are_filtered_and_grouped(ask: Ask, query: dict[str, Any]) -> No
     assert len(mixed.results) == 3
 
 
+def test_words_that_were_heard_may_count(ask: Ask) -> None:
+    """The model has no slots, so that nothing changes; that they count is tested beside the service."""
+    alone = ask("search", "images", audio=spoken("dog"))
+
+    assert ids(ask("search", "images", audio=spoken("dog"), words=0.5)) == ids(alone)
+    with pytest.raises(InvalidParameter, match="words"):
+        ask("search", "images", audio=spoken("dog"), words=7.0)
+
+
 def test_a_long_filter_goes_with_a_file_too(ask: Ask) -> None:
     wanted = {"id": {"in": ["dog", "cat", *("x" * 90 + str(number) for number in range(100))]}}
 

@@ -40,6 +40,7 @@ ODD = (
 NAMES = (
     *("audio", "image", "text", "vector", "id", "collection", "top_k", "offset", "min_score", "include", "filter"),
     *("group_by", "diversity", "queries", "branch", "data", "weight", "input", "model", "modality", "encoding_format"),
+    *("words", "heard", "word", "score", "slot"),
     *("dimensions", "items", "uri", "caption", "metadata", "kind", "snapshot", "replace", "key", "x", "", "__proto__"),
 )
 GOOD = {
@@ -49,6 +50,7 @@ GOOD = {
     "include": ('["uri"]', '["uri", "metadata", "vector"]', "[]"),
     "group_by": ('"metadata.a"', '"caption"', '"metadata.a\\\\.b"'),
     "diversity": ("0", "0.5", "1"),
+    "words": ("0", "0.2", "1"),
     "branch": ('"parallel"', '"cascaded"'),
     "collection": ('"images"', '"captions"', '"mine"', '"none"'),
     "model": ('"nano"', '"fake"', '"other"'),

@@ -1,8 +1,9 @@
 // Searching while someone speaks: the recording goes out as it grows, and answers come back until the last one.
 
 import { pause } from "../api.js";
+import { WORDS } from "./query.js";
 
-const WANTED = { searches: { images: 18, captions: 8 }, keywords: 12, include: ["vector"] };
+const WANTED = { searches: { images: 18, captions: 8 }, keywords: 12, words: WORDS, include: ["vector"] };
 const MOST_WAITING = 256 * 1024; // bytes on their way; what is recorded meanwhile waits in the recording
 const LAST_ANSWER_S = 8;
 const LOOK_AGAIN_S = 0.02;

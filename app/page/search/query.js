@@ -2,6 +2,8 @@
 
 import { text } from "../text.js";
 
+/** How much it counts that a record has the words that were heard. */
+export const WORDS = 0.2;
 const IMAGE_NAME = /\.(png|jpe?g|webp|gif|bmp|avif|heic|svg)$/i;
 
 /**
@@ -44,6 +46,16 @@ export function toRequest(query) {
 
 /** @param {number[]} vector @returns {RequestInit} */
 export const vectorRequest = (vector) => post("application/json", JSON.stringify({ vector }));
+
+/**
+ * The same of speech in which words were heard: records that have them come first.
+ * @param {number[]} vector @param {{slot: number, words: {word: string, score: number}[]}[]} slots
+ * @returns {RequestInit}
+ */
+export function heardRequest(vector, slots) {
+  const heard = slots.flatMap(({ slot, words }) => words.map(({ word, score }) => ({ slot, word, score })));
+  return post("application/json", JSON.stringify({ vector, heard, words: WORDS }));
+}
 
 /** A text, and only certain records are answers. @param {string} words @param {string[]} ids @returns {RequestInit} */
 export const nearestAmong = (words, ids) => (

@@ -9,7 +9,7 @@ import { AskedView } from "./asked.js";
 import { showHeard } from "./heard.js";
 import { History } from "./history.js";
 import { Live } from "./live.js";
-import { fromFile, fromRecord, fromSpeech, fromText, toRequest, vectorRequest } from "./query.js";
+import { fromFile, fromRecord, fromSpeech, fromText, heardRequest, toRequest, vectorRequest } from "./query.js";
 import { nameOf, showCaptions, showImages, showKeywords, showNote, showTimings } from "./results.js";
 import { SpeakButton } from "./speak.js";
 import { Viewer } from "./viewer.js";
@@ -134,8 +134,9 @@ async function search(query, signal) {
   const stored = query.kind === "record";
   const embedded = heard ?? (stored ? null : await patiently("embed", toRequest(query), signal));
   const request = embedded ? vectorRequest(embedded.answer.vector) : toRequest(query);
+  const searched = heard ? heardRequest(heard.answer.vector, heard.answer.slots) : request;
   const panels = Object.keys(PANELS).map((panel) => (
-    panel === "keywords" && heard ? Promise.resolve(heard) : askPanel(panel, request, signal)
+    panel === "keywords" && heard ? Promise.resolve(heard) : askPanel(panel, searched, request, signal)
   ));
   const outcomes = await Promise.allSettled(panels);
   if (signal.aborted) return;
@@ -158,9 +159,9 @@ async function hear(query, signal) {
   }
 }
 
-/** @param {keyof typeof PANELS} panel */
-async function askPanel(panel, request, signal) {
-  const outcome = await patiently(PANELS[panel], request, signal);
+/** @param {keyof typeof PANELS} panel @param {RequestInit} searched @param {RequestInit} request what may be explained */
+async function askPanel(panel, searched, request, signal) {
+  const outcome = await patiently(PANELS[panel], searched, signal);
   if (!signal.aborted) showAnswer(panel, outcome.answer, request);
   return outcome;
 }

@@ -38,7 +38,7 @@ VALUES: list[Any] = [
     {"images": 3},
     {"a": {}},
 ]
-FIELDS = ["type", "format", "rate", "searches", "keywords", "branch", "filter", "x", ""]
+FIELDS = ["type", "format", "rate", "searches", "keywords", "words", "branch", "filter", "x", ""]
 
 
 def any_json(chance: random.Random) -> str:

@@ -1,0 +1,73 @@
+"""Words that were heard bring forward the records that have them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.query.heard import MOST_RANKED, NOTHING, Heard, heard, texts_of
+from index.ranking import Hit
+from index.records import Record
+
+DOG = Record("1", caption="Hot  Dog", metadata={"keywords": ["street food", "Wurst", 7]})
+CAT = Record("2", caption="a cat", metadata={"keywords": "kitten"})
+SEA = Record("3", metadata={"keywords": None, "dog": "dog"})
+
+
+def hits(*records: Record) -> list[Hit]:
+    """Each a tenth less near than the one before."""
+    return [Hit(record, 0.9 - 0.1 * place) for place, record in enumerate(records)]
+
+
+def order(found: list[Hit]) -> list[str]:
+    return [hit.record.id for hit in found]
+
+
+def test_a_record_has_its_caption_and_its_tags_whole_and_word_by_word() -> None:
+    assert set(texts_of(DOG)) == {"hot dog", "hot", "dog", "street food", "street", "food", "wurst"}
+    assert set(texts_of(CAT)) == {"a cat", "a", "cat", "kitten"}
+    assert list(texts_of(SEA)) == []
+
+
+def test_who_has_the_word_comes_first_by_as_much_as_it_is_near() -> None:
+    found = heard(0.5, [(0, "DOG", 0.6)]).ranked(hits(SEA, CAT, DOG))
+
+    assert order(found) == ["1", "3", "2"]
+    assert [hit.score for hit in found] == pytest.approx([0.7 + 0.5 * 0.6, 0.9, 0.8])
+
+
+def test_of_each_slot_the_nearest_word_counts_and_all_slots_alike() -> None:
+    two = heard(1.0, [(0, "hot dog", 0.5), (0, "wurst", 0.6), (4, "cat", 0.4), (4, "dog", 0.2)])
+    found = two.ranked(hits(SEA, CAT, DOG))
+
+    assert {hit.record.id: hit.score for hit in found} == pytest.approx(
+        {"3": 0.9, "2": 0.8 + 0.4 / 2, "1": 0.7 + (0.6 + 0.2) / 2}
+    )
+
+
+def test_a_word_that_is_against_it_takes_nothing_away() -> None:
+    assert heard(1.0, [(0, "dog", -0.5)]).ranked(hits(DOG, SEA)) == hits(DOG, SEA)
+
+
+def test_nothing_heard_is_nothing() -> None:
+    assert not NOTHING
+    assert not heard(0.0, [(0, "dog", 0.5)])
+    assert not heard(0.5, [])
+    assert heard(0.5, [(0, "dog", 0.5)])
+
+
+def test_those_far_away_stay_where_they_are() -> None:
+    many = hits(*(Record(f"{n:04}", caption="dog" if n == MOST_RANKED + 1 else None) for n in range(MOST_RANKED + 5)))
+
+    assert heard(1.0, [(0, "dog", 1.0)]).ranked(many) == many
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["dog", "cat", "hot dog"]), st.floats(-1, 1))))
+def test_no_record_is_lost_and_none_gets_more_than_the_weight(words: list[tuple[int, str, float]]) -> None:
+    before = {hit.record.id: hit.score for hit in hits(DOG, CAT, SEA)}
+    found = Heard(0.3, heard(0.3, words).slots or [{}]).ranked(hits(DOG, CAT, SEA))
+
+    assert sorted(order(found)) == ["1", "2", "3"]
+    assert all(-1e-9 <= hit.score - before[hit.record.id] <= 0.3 + 1e-9 for hit in found)
+    assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
