@@ -99,7 +99,7 @@ def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) 
     """Recall of every trial of the model card; the first gallery is the one that is served, the others are checks."""
     found = {
         f"{name} in {gallery.name}": _recall(trial, gallery, embed)
-        for name, trial in _trials(lexicon).items()
+        for name, trial in trials(lexicon).items()
         for gallery in (galleries if name == WORDS else galleries[:1])
     }
     return {title: recall for title, recall in found.items() if recall is not None}
@@ -110,21 +110,22 @@ def slot_figures(lexicon: Lexicon, directions: NDArray[np.float32], hear: HearSl
     slot. directions: (P, E) of the phrases, as slots have them.
     """
     return {
-        f"{name} in slots": _slot_recall(trial, lexicon, directions, hear) for name, trial in _trials(lexicon).items()
+        f"{name} in slots": _slot_recall(trial, lexicon, directions, hear) for name, trial in trials(lexicon).items()
     }
 
 
-def _trials(lexicon: Lexicon) -> Mapping[str, Trial]:
+def trials(lexicon: Lexicon) -> Mapping[str, Trial]:
+    """All speech of the model card that is here, by its name."""
     words = words_of_a_person(lexicon)
-    trials = {
+    found = {
         WORDS: words,
         "animals": animals_of_another_person(lexicon),
         "digits": digits_of_a_person(lexicon),
         "held-out voice": held_out_voice(lexicon),
     }
     if words is not None:
-        trials |= {f"{WORDS} {where}": _heard(words, change) for where, change in CONDITIONS.items()}
-    return {name: trial for name, trial in trials.items() if trial}
+        found |= {f"{WORDS} {where}": _heard(words, change) for where, change in CONDITIONS.items()}
+    return {name: trial for name, trial in found.items() if trial}
 
 
 def _heard(trial: Trial, change: Callable[[Wave], Wave]) -> Trial:
