@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.demo.collections import lexicon
 from bench import heard
 from bench.heard import WEIGHTS
 from index.ranking import Hit
