@@ -6,9 +6,8 @@ words, but know of texts only: together they find more than each alone.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from app.schemas import Slot
 from index.ranking import Hit
@@ -19,7 +18,7 @@ MOST_RANKED = 400
 TAGS = "keywords"
 """The key of metadata whose texts are a record's own, beside its caption."""
 
-_WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
+_MARKS = str.maketrans(dict.fromkeys('.,;:!?"()[]{}', " "))
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,13 @@ class Heard:
 
         Ties go to the lower id, as everywhere.
         """
-        raised = [replace(hit, score=hit.score + self.weight * self._share(hit.record)) for hit in hits[:MOST_RANKED]]
+        raised = [Hit(hit.record, hit.score + self.weight * self._share(hit.record)) for hit in hits[:MOST_RANKED]]
         return [*sorted(raised, key=lambda hit: (-hit.score, hit.record.id)), *hits[MOST_RANKED:]]
 
     def _share(self, record: Record) -> float:
-        own = set(texts_of(record))
-        return sum(max((slot[text] for text in own & slot.keys()), default=0.0) for slot in self.slots) / len(
-            self.slots
-        )
+        own = text_of(record)
+        nearest = (max((score for word, score in slot.items() if word in own), default=0.0) for slot in self.slots)
+        return sum(nearest) / len(self.slots)
 
 
 NOTHING = Heard(0.0, ())
@@ -54,7 +52,9 @@ def heard(weight: float, words: Iterable[tuple[int, str, float]]) -> Heard:
     """words: (slot, word, cosine). Words at more than a right angle are none."""
     slots: dict[int, dict[str, float]] = {}
     for slot, word, score in words:
-        own, key = slots.setdefault(slot, {}), _folded(word)
+        if (key := _folded(word)).isspace():
+            continue
+        own = slots.setdefault(slot, {})
         own[key] = max(score, own.get(key, 0.0))
     return Heard(weight, list(slots.values()))
 
@@ -63,15 +63,13 @@ def heard_in(weight: float, slots: Sequence[Slot]) -> Heard:
     return heard(weight, ((slot.slot, word.word, word.score) for slot in slots for word in slot.words))
 
 
-def texts_of(record: Record) -> Iterator[str]:
-    """Its caption and its tags, whole and word by word."""
+def text_of(record: Record) -> str:
+    """Its caption and its tags, in which words are looked for that are folded likewise."""
     tags = record.metadata.get(TAGS)
-    for text in (record.caption, *(tags if isinstance(tags, list) else [tags])):
-        if isinstance(text, str):
-            folded = _folded(text)
-            yield folded
-            yield from _WORD.findall(folded)
+    texts = (record.caption, *(tags if isinstance(tags, list) else [tags]))
+    return _folded(" | ".join(text for text in texts if isinstance(text, str)))
 
 
 def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+    """With a space before and after each word, whatever the case and the marks between them."""
+    return f" {' '.join(text.casefold().translate(_MARKS).split())} "
