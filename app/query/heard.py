@@ -36,6 +36,8 @@ class Heard:
 
         Ties go to the lower id, as everywhere.
         """
+        if not self:
+            return list(hits)
         raised = [Hit(hit.record, hit.score + self.weight * self._share(hit.record)) for hit in hits[:MOST_RANKED]]
         return [*sorted(raised, key=lambda hit: (-hit.score, hit.record.id)), *hits[MOST_RANKED:]]
 

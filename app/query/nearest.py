@@ -37,7 +37,7 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
     def near(k: int, where: Filter | None) -> list[Hit]:
         hits = collection.search(vector[None, :], max(k, MOST_RANKED) if heard else k, where)[0]
         found = [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
-        return heard.ranked(found)[:k] if heard else found
+        return heard.ranked(found)[:k]
 
     end = query.offset + query.top_k
     wanted = max(end, MOST_DIVERSE) if query.diversity else end
