@@ -148,6 +148,9 @@ class Slot(_Response):
     slot: int = Field(description="0 is the first.")
     start: float = Field(description="Seconds from the start of the audio.")
     end: float = Field(description="Seconds from the start of the audio.")
+    known: bool = Field(
+        description="Whether the vocabulary has what it heard: its nearest word is about as near as its nearest piece."
+    )
     subwords: list[SlotSubword] = Field(description="The nearest pieces of words, nearest first.")
     words: list[SlotWord] = Field(description="The nearest texts of the vocabulary, nearest first; at most 10.")
 

@@ -1,4 +1,4 @@
-"""Pictures of the page for the README: `python -m scripts.pictures [--recording FILE] [--folder docs] [--model MODEL]`.
+"""Pictures of the page for the README: `python -m scripts.pictures --sentence FILE [--recording FILE] [--folder docs]`.
 
 A real service with the shipped model, a real browser, and somebody who speaks into its microphone: every view as a PNG
 of few colours, and `page.webp`, which moves, while results do.
@@ -37,14 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recording", type=Path, default=ROOT / "examples" / "camel.wav", help="what is said")
     parser.add_argument("--folder", type=Path, default=ROOT / "docs", help="where the pictures go")
-    parser.add_argument("--model", default="nano", help="one that hears keywords: they are all that is pictured then")
+    parser.add_argument("--sentence", type=Path, required=True, help="several words, whose places in time are shown")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as work, sync_playwright() as playwright:
         says = microphone_file(given.recording.read_bytes(), Path(work) / "microphone.wav")
-        with running_service(Path(work) / "data", given.model) as url, open_browser(playwright, says) as browser:
-            if given.model != "nano":
-                still(heard(opened(browser, url, WINDOW), given.recording), given.folder / "page-keywords.png")
-                return
+        with running_service(Path(work) / "data") as url, open_browser(playwright, says) as browser:
+            still(heard(opened(browser, url, WINDOW), given.sentence), given.folder / "page-keywords.png")
             film(opened(browser, url, SMALL), given.folder / "page.webp")
             for name, take in VIEWS.items():
                 page = opened(browser, f"{url}/{name}", WINDOW)

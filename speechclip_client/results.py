@@ -122,6 +122,8 @@ class Slot(_Answer):
     slot: int
     start: float
     end: float
+    known: bool = True
+    """Whether what it heard is in the vocabulary."""
     subwords: tuple[Subword, ...]
     words: tuple[SlotWord, ...]
 

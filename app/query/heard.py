@@ -62,7 +62,8 @@ def heard(weight: float, words: Iterable[tuple[int, str, float]]) -> Heard:
 
 
 def heard_in(weight: float, slots: Sequence[Slot]) -> Heard:
-    return heard(weight, ((slot.slot, word.word, word.score) for slot in slots for word in slot.words))
+    """The words of slots whose vocabulary has what they heard: "the" is no alpaca."""
+    return heard(weight, ((slot.slot, word.word, word.score) for slot in slots if slot.known for word in slot.words))
 
 
 def text_of(record: Record) -> str:

@@ -22,6 +22,8 @@ MOST_TEXTS = 50_000
 """Of a vocabulary, in the order of their ids: about as many as CLIP has pieces of words."""
 MOST_SLOTS = 75
 MOST_WORDS_OF_A_SLOT = 10
+LEAST_SHARE = 0.9
+"""Of the score of a slot's nearest piece, that its nearest word has where what it heard is in the vocabulary."""
 SCORE_DIGITS, SECOND_DIGITS = 6, 3
 
 _PAGE = 2000
@@ -126,7 +128,10 @@ def _word(text: str, score: np.float32) -> SlotWord:
 
 def _slot(slot: KeywordSlot, words: list[SlotWord]) -> Slot:
     subwords = [SlotSubword(text=piece.text, score=_rounded(piece.score)) for piece in slot.subwords]
-    return Slot(slot=slot.slot, start=_seconds(slot.start), end=_seconds(slot.end), subwords=subwords, words=words)
+    known = bool(words) and words[0].score >= LEAST_SHARE * max((piece.score for piece in slot.subwords), default=0.0)
+    return Slot(
+        slot=slot.slot, start=_seconds(slot.start), end=_seconds(slot.end), known=known, subwords=subwords, words=words
+    )
 
 
 def _rounded(score: float | np.float32) -> float:

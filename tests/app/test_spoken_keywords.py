@@ -132,7 +132,7 @@ def test_words_are_told_with_their_score_and_time(slots: TestClient) -> None:
     assert answer["words"][0]["score"] >= answer["words"][1]["score"] > 0.8
     assert [one["words"][0]["word"] for one in answer["slots"]] == ["dog", "guitar"]
     assert [one["subwords"][0]["text"] for one in answer["slots"]] == ["dog</w>", "guitar</w>"]
-    assert list(answer["slots"][0]) == ["slot", "start", "end", "subwords", "words"]
+    assert list(answer["slots"][0]) == ["slot", "start", "end", "known", "subwords", "words"]
 
 
 def test_a_word_that_was_said_twice_is_told_once(slots: TestClient, encoder: SlotEncoder) -> None:

@@ -11,17 +11,17 @@ const REST_MS = 150; // a pointer that only passes by asks for nothing
 
 /**
  * @typedef {{word: string, score: number, start: number, end: number}} Heard
- * @typedef {{start: number, end: number, words: {word: string, score: number}[]}} Slot
+ * @typedef {{start: number, end: number, known: boolean, words: {word: string, score: number}[]}} Slot
  */
 
 /**
- * The nearest word of every slot, each once, in the order in which they were said.
+ * The nearest word of every slot that heard one of the vocabulary, each once, in the order in which they were said.
  * @param {Slot[]} slots @returns {Heard[]}
  */
 function inTime(slots) {
   /** @type {Map<string, Heard>} */
   const best = new Map();
-  for (const { start, end, words: [nearest] } of slots) {
+  for (const { start, end, words: [nearest] } of slots.filter(({ known }) => known)) {
     const before = nearest && best.get(nearest.word);
     if (nearest && !(before && before.score >= nearest.score)) best.set(nearest.word, { ...nearest, start, end });
   }

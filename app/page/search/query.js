@@ -49,11 +49,11 @@ export const vectorRequest = (vector) => post("application/json", JSON.stringify
 
 /**
  * The same of speech in which words were heard: records that have them come first.
- * @param {number[]} vector @param {{slot: number, words: {word: string, score: number}[]}[]} slots
+ * @param {number[]} vector @param {{slot: number, known: boolean, words: {word: string, score: number}[]}[]} slots
  * @returns {RequestInit}
  */
 export function heardRequest(vector, slots) {
-  const heard = slots.flatMap(({ slot, words }) => words.map(({ word, score }) => ({ slot, word, score })));
+  const heard = slots.filter(({ known }) => known).flatMap(({ slot, words }) => words.map(({ word, score }) => ({ slot, word, score })));
   return post("application/json", JSON.stringify({ vector, heard, words: WORDS }));
 }
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.query.heard import MOST_RANKED, NOTHING, Heard, heard
+from app.query.heard import MOST_RANKED, NOTHING, Heard, heard, heard_in
+from app.schemas import Slot, SlotWord
 from index.ranking import Hit
 from index.records import Record
 
@@ -80,3 +81,11 @@ def test_no_record_is_lost_and_none_gets_more_than_the_weight(words: list[tuple[
     assert sorted(order(found)) == ["1", "2", "3"]
     assert all(-1e-9 <= hit.score - before[hit.record.id] <= 0.3 + 1e-9 for hit in found)
     assert [hit.score for hit in found] == sorted((hit.score for hit in found), reverse=True)
+
+
+def test_a_slot_that_heard_what_the_vocabulary_lacks_brings_nothing_forward() -> None:
+    words = [SlotWord(word="dog", score=0.5)]
+    slots = [Slot(slot=n, start=0, end=1, known=n > 0, subwords=[], words=words) for n in range(2)]
+
+    assert not heard_in(1.0, slots[:1])
+    assert heard_in(1.0, slots) == heard(1.0, [(1, "dog", 0.5)])

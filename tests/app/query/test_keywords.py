@@ -235,3 +235,12 @@ def test_a_failure_is_not_kept(
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+@pytest.mark.parametrize(("nearest", "known"), [(0.95, True), (0.83, True), (0.8, False), (-0.5, False)])
+def test_a_slot_knows_whether_the_vocabulary_has_what_it_heard(nearest: float, known: bool) -> None:
+    """Its nearest piece has a score of 0.912."""
+    (told,) = spoken_keywords([slot(0, nearest)], vocabulary(giraffe=(1.0,)), 3).slots
+
+    assert told.known is known
+    assert [word.word for word in told.words] == ["giraffe"]
