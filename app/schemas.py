@@ -74,7 +74,7 @@ class Result(_Response):
 
     id: str
     rank: int = Field(description="1 is the nearest.")
-    score: float = Field(description="Cosine in [-1, 1].")
+    score: float = Field(description="Cosine in [-1, 1]; with `words`, what these add is in it.")
     uri: str | None = Field(default=None, description="As it was indexed; the file itself is at `/media`.")
     caption: str | None = None
     metadata: dict[str, JsonValue] | None = None

@@ -17,7 +17,7 @@ class Hit:
 
     record: Record
     score: float
-    """Cosine in [-1, 1]."""
+    """Cosine in [-1, 1], where nothing was added to it."""
 
 
 def nearest(index: VectorIndex, query: Vectors, k: int, among: Ids | None = None) -> dict[int, float]:

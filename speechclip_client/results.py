@@ -61,7 +61,7 @@ class Timings(_Answer):
 
 
 class Result(_Answer):
-    """One record that was found. rank: 1 is the nearest; score: a cosine in [-1, 1].
+    """One record that was found. rank: 1 is the nearest; score: a cosine in [-1, 1], with `words` more.
 
     uri, metadata and vector: None where `include` did not name them.
     """
