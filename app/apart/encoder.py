@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 PAUSES_S = (1.0, 5.0)
 """Before it is tried once more to start a process."""
-WATCH_S = 5.0
-"""How often it is looked after a process that nobody asks anything."""
+WATCH_S, REST_S = 5.0, 300.0
+"""How often it is looked after a process that nobody asks anything; at most so seldom after failures."""
 
 
 class ApartEncoder:
@@ -97,18 +97,22 @@ class ApartEncoder:
 
     def _watch(self) -> None:
         """A process that ends while nobody asks it is followed at once, and not when the next one asks and waits."""
-        while not self._closed.wait(WATCH_S):
-            if self._process.works:
-                continue
+        pause_s = WATCH_S
+        while not self._closed.wait(pause_s):
             try:
-                with self._again:
-                    self._living("it ended while nobody asked it anything")
+                if not self._process.works:
+                    with self._again:
+                        self._living("it ended while nobody asked it anything")
+                pause_s = WATCH_S
             except Exception as error:
                 logger.warning("there is no encoder", extra={"reason": str(error)})
+                pause_s = min(2 * pause_s, REST_S)
 
     def _living(self, reason: str) -> EncoderProcess:
         """The process, or the one that follows where it has ended."""
         with self._changing:
+            if self._closed.is_set():
+                raise EncoderEnded(reason)
             if not self._process.works:
                 logger.warning("the encoder is started again", extra={"reason": reason})
                 self._on_restart()

@@ -9,12 +9,11 @@ import { fillDocument, text } from "./text.js";
 import { Views } from "./views.js";
 
 /**
- * What the views share. The service's limits and what its model is and can stand here once they are known.
+ * What the views share. The service's limits stand here once they are known.
  * @typedef {object} Shell
  * @property {Readiness} readiness @property {Views} views
  * @property {{maxSeconds: number, maxBytes: number, maxItems: number, maxBatchBytes: number,
  *   maxSnapshotBytes: number}} limits
- * @property {string[]} branches of the model
  */
 
 /** @type {Shell} */
@@ -33,7 +32,6 @@ const shell = {
     maxBatchBytes: 64 * 1024 ** 2,
     maxSnapshotBytes: 16 * 1024 ** 3,
   },
-  branches: [],
 };
 
 /** @param {import("./readiness.js").State} state */
@@ -48,7 +46,7 @@ function showReadiness(state, detail, progress) {
   if (state === "ready") learn();
 }
 
-/** The service's own limits, and what its model is and can; without them the usual ones stand. */
+/** The service's own limits, and what its model is; without them the usual ones stand. */
 async function learn() {
   try {
     const { limits, model } = await request("info");
@@ -59,7 +57,6 @@ async function learn() {
       maxBatchBytes: limits.max_batch_bytes,
       maxSnapshotBytes: limits.max_snapshot_bytes,
     };
-    shell.branches = model?.branches ?? [];
     say(byId("service-text"), model ? text("state.ready.model", { model: model.name }) : text("state.ready"));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;

@@ -6,7 +6,10 @@ words, but know of texts only: together they find more than each alone.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from app.schemas import Slot
@@ -18,7 +21,10 @@ MOST_RANKED = 400
 TAGS = "keywords"
 """The key of metadata whose texts are a record's own, beside its caption."""
 
-_MARKS = str.maketrans(dict.fromkeys('.,;:!?"()[]{}', " "))
+MOST_CHARACTERS = 4_000
+"""Of a record's texts, that words are looked for in: metadata has room for books."""
+
+_BETWEEN_WORDS = re.compile(r"\W+")
 
 
 @dataclass(frozen=True)
@@ -38,13 +44,15 @@ class Heard:
         """
         if not self:
             return list(hits)
-        raised = [Hit(hit.record, hit.score + self.weight * self._share(hit.record)) for hit in hits[:MOST_RANKED]]
+        words = set[str]().union(*self.slots)
+        raised = [Hit(hit.record, hit.score + self._bonus(hit.record, words)) for hit in hits[:MOST_RANKED]]
         return [*sorted(raised, key=lambda hit: (-hit.score, hit.record.id)), *hits[MOST_RANKED:]]
 
-    def _share(self, record: Record) -> float:
+    def _bonus(self, record: Record, words: AbstractSet[str]) -> float:
         own = text_of(record)
-        nearest = (max((score for word, score in slot.items() if word in own), default=0.0) for slot in self.slots)
-        return sum(nearest) / len(self.slots)
+        met = [word for word in words if word in own]
+        nearest = (max((slot[word] for word in met if word in slot), default=0.0) for slot in self.slots if met)
+        return self.weight * sum(nearest) / len(self.slots)
 
 
 NOTHING = Heard(0.0, ())
@@ -67,12 +75,15 @@ def heard_in(weight: float, slots: Sequence[Slot]) -> Heard:
 
 
 def text_of(record: Record) -> str:
-    """Its caption and its tags, in which words are looked for that are folded likewise."""
-    tags = record.metadata.get(TAGS)
-    texts = (record.caption, *(tags if isinstance(tags, list) else [tags]))
-    return _folded(" | ".join(text for text in texts if isinstance(text, str)))
+    """Its caption and its tags, the first `MOST_CHARACTERS` of them; words are looked for that are folded likewise."""
+    tags, room, found = record.metadata.get(TAGS), MOST_CHARACTERS, list[str]()
+    for text in (record.caption, *(tags if isinstance(tags, list) else [tags])):
+        if isinstance(text, str) and room > 0:
+            found.append(_folded(text[:room]))
+            room -= len(text)
+    return "|".join(found)
 
 
 def _folded(text: str) -> str:
-    """With a space before and after each word, whatever the case and the marks between them."""
-    return f" {' '.join(text.casefold().translate(_MARKS).split())} "
+    """With one space before, between and after words, whatever the case and the marks."""
+    return f" {_BETWEEN_WORDS.sub(' ', unicodedata.normalize('NFKC', text).casefold()).strip()} "

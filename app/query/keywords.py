@@ -92,7 +92,7 @@ def spoken_keywords(
     """
     slots = slots[:MOST_SLOTS]
     if not slots or not vocabulary.texts:
-        return SpokenKeywords(words=[], slots=[_slot(slot, []) for slot in slots])
+        return SpokenKeywords(words=[], slots=[_slot(slot, [], -1.0) for slot in slots])
     scores = np.clip(np.stack([slot.vector for slot in slots]) @ vocabulary.directions.T, -1, 1)
     best = scores.argmax(axis=0)
     nearest = _nearest(scores.max(axis=0), offset + top_k, min_score)[offset:]
@@ -101,7 +101,7 @@ def spoken_keywords(
     return SpokenKeywords(
         words=words,
         slots=[
-            _slot(slot, [_word(vocabulary.texts[row], own[row]) for row in _nearest(own, few, min_score)])
+            _slot(slot, [_word(vocabulary.texts[row], own[row]) for row in _nearest(own, few, min_score)], own.max())
             for slot, own in zip(slots, scores, strict=True)
         ],
     )
@@ -126,9 +126,9 @@ def _word(text: str, score: np.float32) -> SlotWord:
     return SlotWord(word=text, score=_rounded(score))
 
 
-def _slot(slot: KeywordSlot, words: list[SlotWord]) -> Slot:
+def _slot(slot: KeywordSlot, words: list[SlotWord], best: float) -> Slot:
     subwords = [SlotSubword(text=piece.text, score=_rounded(piece.score)) for piece in slot.subwords]
-    known = bool(words) and words[0].score >= LEAST_SHARE * max((piece.score for piece in slot.subwords), default=0.0)
+    known = bool(best >= LEAST_SHARE * max((piece.score for piece in slot.subwords), default=0.0))
     return Slot(
         slot=slot.slot, start=_seconds(slot.start), end=_seconds(slot.end), known=known, subwords=subwords, words=words
     )

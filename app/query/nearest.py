@@ -35,9 +35,11 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
     """Blocks; `vector` is (dim,), of unit length; `heard`: words that bring forward the records that have them."""
 
     def near(k: int, where: Filter | None) -> list[Hit]:
-        hits = collection.search(vector[None, :], max(k, MOST_RANKED) if heard else k, where)[0]
-        found = [hit for hit in hits if query.min_score is None or hit.score >= query.min_score]
-        return heard.ranked(found)[:k]
+        nonlocal heard
+        # Words choose once, among the nearest of all: groups are looked for again without those that were met.
+        words, heard = heard, NOTHING
+        hits = collection.search(vector[None, :], max(k, MOST_RANKED) if words else k, where)[0]
+        return words.ranked([hit for hit in hits if query.min_score is None or hit.score >= query.min_score])
 
     end = query.offset + query.top_k
     wanted = max(end, MOST_DIVERSE) if query.diversity else end

@@ -215,11 +215,11 @@ class NearestQuery(AnyQuery):
 
 
 class HeardWord(_Request):
-    """One of the `words` that `/keywords` answered with, or of those of a slot."""
+    """One of the words of a slot that `/keywords` answered with."""
 
     word: str = Field(min_length=1, max_length=MAX_TEXT)
     score: float = Field(ge=-1, le=1, allow_inf_nan=False)
-    slot: int = Field(0, ge=0, le=10_000)
+    slot: int = Field(ge=0, le=10_000)
     start: float | None = Field(None, description="Of no account here.")
     end: float | None = Field(None, description="Of no account here.")
 

@@ -224,6 +224,13 @@ async def _nearest(
 ) -> tuple[Embedded, Collection, Page]:
     """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
     collection = await _collection(name, call)
+    if (
+        isinstance(query, SearchQuery)
+        and query.words
+        and query.audio
+        and "cascaded" in call.loaded.engine.encoder.branches
+    ):
+        await _collection(KEYWORDS, call)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
     heard = await _heard(call, query, embedded) if isinstance(query, SearchQuery) else NOTHING
     look = partial(page_of, collection, embedded.vector, query, heard)

@@ -52,7 +52,8 @@ class Finder:
     async def check(self) -> None:
         """Raise what would be wrong with every answer: a branch or a collection that is not there."""
         require_branch(self._loaded.engine.encoder, self._wanted.branch)
-        names = [*self._wanted.searches, *([KEYWORDS] if self._task.keywords else [])]
+        hears = self._wanted.words and "cascaded" in self._loaded.engine.encoder.branches
+        names = [*self._wanted.searches, *([KEYWORDS] if self._wanted.keywords or hears else [])]
         for name in names:
             await self._state.searching.run(self._collection, name)
 
@@ -88,17 +89,23 @@ class Finder:
         searching = self._state.searching
         collection = await searching.run(self._collection, KEYWORDS)
         vocabulary = await self._loaded.vocabularies.of(collection, searching)
-        most = self._wanted.keywords or MOST_WORDS_OF_A_SLOT
+        most = max(self._wanted.keywords, MOST_WORDS_OF_A_SLOT)
         return await searching.run(spoken_keywords, encoded.slots, vocabulary, most)
 
     async def _keywords(
         self, vector: Vector, spoken: SpokenKeywords, offset_s: float, watch: Stopwatch
     ) -> LiveKeywords:
-        near = await watch.run("search", self._state.searching, partial(self._near_keywords, vector))
+        near, most = (
+            await watch.run("search", self._state.searching, partial(self._near_keywords, vector)),
+            self._wanted.keywords,
+        )
         return LiveKeywords(
             keywords=near,
-            words=[word.model_copy(update=_later(word.start, word.end, offset_s)) for word in spoken.words],
-            slots=[slot.model_copy(update=_later(slot.start, slot.end, offset_s)) for slot in spoken.slots],
+            words=[word.model_copy(update=_later(word.start, word.end, offset_s)) for word in spoken.words[:most]],
+            slots=[
+                slot.model_copy(update={"words": slot.words[:most], **_later(slot.start, slot.end, offset_s)})
+                for slot in spoken.slots
+            ],
         )
 
 

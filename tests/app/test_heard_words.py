@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.app.conftest import MakeClient
+from app.main import create_app
+from app.settings import Settings
+from tests.app.conftest import MakeClient, wait_until_ready
 from tests.app.problems import assert_problem
 from tests.app.slot_encoder import SlotEncoder, said
 from tests.app.stream.talk import END, pcm, start
 from tests.app.stream.talk import said as stream_said
+from tests.fake_encoder import FakeEncoder
 
 WAV = {"Content-Type": "audio/wav"}
 UTTERANCE = said("dog", "guitar")  # the vector is that of the first word
@@ -97,11 +100,12 @@ def test_a_weight_that_is_none_is_refused(slots: TestClient, words: str) -> None
 @pytest.mark.parametrize(
     ("heard", "told"),
     [
-        ([{"word": "dog", "score": 2}], "heard.0.score"),
-        ([{"word": "", "score": 1}], "heard.0.word"),
-        ([{"word": "dog"}], "heard.0.score"),
-        ([{"word": "dog", "score": 1, "rank": 1}], "heard.0.rank"),
-        ([{"word": "dog", "score": 1}] * 751, "heard"),
+        ([{"word": "dog", "slot": 0, "score": 2}], "heard.0.score"),
+        ([{"word": "", "slot": 0, "score": 1}], "heard.0.word"),
+        ([{"word": "dog", "slot": 0}], "heard.0.score"),
+        ([{"word": "dog", "slot": 0, "score": 1, "rank": 1}], "heard.0.rank"),
+        ([{"word": "dog", "slot": 0, "score": 1}] * 751, "heard"),
+        ([{"word": "dog", "score": 1}], "heard.0.slot"),
     ],
 )
 def test_words_that_nobody_told_are_refused(slots: TestClient, heard: list[object], told: str) -> None:
@@ -111,7 +115,9 @@ def test_words_that_nobody_told_are_refused(slots: TestClient, heard: list[objec
 
 
 def test_words_without_the_vector_of_their_audio_are_refused(slots: TestClient) -> None:
-    answer = slots.post("/search/images", json={"text": "dog", "heard": [{"word": "dog", "score": 1}], "words": 1})
+    answer = slots.post(
+        "/search/images", json={"text": "dog", "heard": [{"word": "dog", "slot": 0, "score": 1}], "words": 1}
+    )
 
     assert "it needs vector" in assert_problem(answer, 422, "invalid_parameter")["detail"]
 
@@ -133,3 +139,20 @@ def test_while_somebody_speaks_they_count_too(slots: TestClient) -> None:
     assert with_words["keywords"] is None
     scores = {result["id"]: result["score"] for result in without["searches"]["images"]}
     assert with_words["searches"]["images"][1]["score"] > scores["guitar"] + 0.4
+
+
+def test_a_stream_tells_few_keywords_and_hears_as_many_words(slots: TestClient) -> None:
+    speech = pcm("dog", 0.5) + pcm("guitar", 0.5)
+    few, many = (stream_said(slots, start(words=1, keywords=count), speech, END).heard[-1] for count in (1, 5))
+
+    assert few["searches"] == many["searches"]
+    assert len(few["keywords"]["words"]) == 1
+    assert [len(slot["words"]) for slot in few["keywords"]["slots"]] == [1, 1]
+
+
+def test_a_model_without_slots_needs_no_vocabulary(settings: Settings) -> None:
+    with TestClient(create_app(settings, FakeEncoder())) as client:
+        wait_until_ready(client)
+        assert client.delete("/collections/keywords").status_code in (200, 204)
+        assert searched(client, "/search/images?words=1", content=said("dog"), headers=WAV)
+        assert "searches" in stream_said(client, start(words=1), pcm("dog"), END).heard[-1]

@@ -147,7 +147,7 @@ def test_a_line_that_is_refused_costs_nothing_but_the_time(address: str, visit: 
     press(page)
 
     assert_found(page)
-    assert posted[0] == "/embed"
+    assert posted[0] == "/keywords"
 
 
 def test_an_answer_that_does_not_come_is_asked_for_again(address: str, visit: Visit) -> None:
@@ -168,7 +168,7 @@ def test_a_service_that_is_too_busy_says_so_and_is_asked_again(address: str, vis
     problem = {"type": "problem", "status": 429, "code": "overloaded", "title": "", "detail": "", "retry_after": 1}
     page.route_web_socket("**/stream", lambda socket: refuse(socket, problem))
     tries: list[str] = []
-    page.route("**/embed", lambda route: refuse_once(route, tries))
+    page.route("**/keywords**", lambda route: refuse_once(route, tries))
 
     speak(page)
     expect(page.locator("#status")).to_contain_text("What you say is kept")

@@ -15,7 +15,6 @@ import { SpeakButton } from "./speak.js";
 import { Viewer } from "./viewer.js";
 
 const PANELS = { images: "search/images?top_k=18", keywords: "keywords?top_k=12", captions: "search/captions?top_k=8" };
-const SLOTTED = "cascaded"; // the branch that tells which words were said when
 
 let controller = new AbortController();
 /** @type {import("./query.js").Query | null} */
@@ -129,8 +128,7 @@ function showFinal(heard, ms) {
 
 /** The model hears the query once: the searches go with the vector that it made of it, or that is stored already. */
 async function search(query, signal) {
-  const hasSlots = shell.branches.includes(SLOTTED);
-  const heard = hasSlots && askedView.player ? await hear(query, signal) : null;
+  const heard = askedView.player ? await hear(query, signal) : null;
   const stored = query.kind === "record";
   const embedded = heard ?? (stored ? null : await patiently("embed", toRequest(query), signal));
   const request = embedded ? vectorRequest(embedded.answer.vector) : toRequest(query);

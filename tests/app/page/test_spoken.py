@@ -31,7 +31,7 @@ def test_a_recording_is_played_and_asked_with_like_a_file(visit: Visit) -> None:
     page = visit()
     page.evaluate(f"() => {{ {LISTEN} }}")
 
-    with page.expect_request("**/embed") as asked:
+    with page.expect_request("**/keywords**") as asked:
         chip(page, "golf").click()
 
     expect(page.get_by_role("button", name=re.compile("(Play|Pause): golf"))).to_be_visible()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.query.heard import MOST_RANKED, NOTHING, Heard, heard, heard_in
+from app.query.heard import MOST_CHARACTERS, MOST_RANKED, NOTHING, Heard, heard, heard_in
 from app.schemas import Slot, SlotWord
 from index.ranking import Hit
 from index.records import Record
@@ -14,6 +14,7 @@ from index.records import Record
 DOG = Record("1", caption="Hot  Dog", metadata={"keywords": ["street food", "Wurst", 7]})
 CAT = Record("2", caption="a cat", metadata={"keywords": "kitten"})
 MAT = Record("4", caption="A dog, asleep (on the cat's mat)!")
+TEA = Record("5", caption="“fine” \u00e9clair—tea/time")
 SEA = Record("3", metadata={"keywords": None, "dog": "dog"})
 
 
@@ -31,11 +32,12 @@ def order(found: list[Hit]) -> list[str]:
     [
         *(("hot dog", ["1"]), ("HOT", ["1"]), ("street", ["1"]), ("food wurst", []), ("7", []), ("og", []), (" ", [])),
         *(("kitten", ["2"]), ("dog", ["1", "4"]), ("cat's", ["4"]), ("asleep on", ["4"]), ("Mat!", ["4"])),
+        *(("cat/dog", []), ("ﬁne", ["5"]), ("e\u0301clair", ["5"]), ("tea", ["5"]), ("time", ["5"])),
     ],
 )
 def test_a_record_has_the_words_of_its_caption_and_its_tags_and_of_nothing_else(word: str, ids: list[str]) -> None:
     """Alone or several that follow each other, whatever the case and the marks."""
-    found = heard(1.0, [(0, word, 1.0)]).ranked(hits(DOG, CAT, SEA, MAT))
+    found = heard(1.0, [(0, word, 1.0)]).ranked(hits(DOG, CAT, SEA, MAT, TEA))
 
     assert sorted(hit.record.id for hit in found if hit.score > 1) == ids
 
@@ -89,3 +91,10 @@ def test_a_slot_that_heard_what_the_vocabulary_lacks_brings_nothing_forward() ->
 
     assert not heard_in(1.0, slots[:1])
     assert heard_in(1.0, slots) == heard(1.0, [(1, "dog", 0.5)])
+
+
+def test_of_a_record_like_a_book_the_beginning_is_read() -> None:
+    book = Record("1", caption="dog " + "x" * MOST_CHARACTERS, metadata={"keywords": ["cat"]})
+
+    assert heard(1.0, [(0, "dog", 1.0)]).ranked(hits(book))[0].score == pytest.approx(1.9)
+    assert heard(1.0, [(0, "cat", 1.0)]).ranked(hits(book))[0].score == pytest.approx(0.9)

@@ -244,3 +244,4 @@ def test_a_slot_knows_whether_the_vocabulary_has_what_it_heard(nearest: float, k
 
     assert told.known is known
     assert [word.word for word in told.words] == ["giraffe"]
+    assert spoken_keywords([slot(0, nearest)], vocabulary(giraffe=(1.0,)), 3, min_score=0.99).slots[0].known is known
