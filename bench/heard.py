@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from app.demo.collections import DRAWINGS, lexicon
+from app.demo.collections import image, image_records, lexicon
 from app.query.heard import MOST_RANKED, heard_in
 from app.query.keywords import MOST_WORDS_OF_A_SLOT, Vocabulary, spoken_keywords
 from bench.report import Report
@@ -34,8 +32,9 @@ Vectors = NDArray[np.float32]
 
 def heard(model: str, work: Path) -> Report:
     """Recall of every trial by the weight of words."""
-    encoder, records = load_encoder(model), _records()
-    pictures = np.concatenate([encoder.embed_images(part) for part in _drawn(records)])
+    encoder, records = load_encoder(model), image_records(lexicon())
+    parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
+    pictures = np.concatenate([encoder.embed_images([image(record.id) for record in part]) for part in parts])
     texts = sorted({text for record in records for text in _phrases(record)})
     directions = encoder.slot_words(texts)
     if directions is None:
@@ -75,19 +74,9 @@ def _rank(hits: Sequence[Hit], phrase: str) -> int:
     return 1 + next((place for place, hit in enumerate(hits) if phrase in _phrases(hit.record)), len(hits))
 
 
-def _records() -> list[Record]:
-    return [Record(d.id, f"{d.id}.webp", d.name, {"keywords": list(d.keywords)}) for d in lexicon()]
-
-
 def _phrases(record: Record) -> list[str]:
     tags = record.metadata["keywords"]
     return [record.caption or "", *(str(tag) for tag in (tags if isinstance(tags, list) else []))]
-
-
-def _drawn(records: Sequence[Record]) -> Iterator[list[Image.Image]]:
-    for start in range(0, len(records), BATCH):
-        part = records[start : start + BATCH]
-        yield [Image.open(BytesIO((DRAWINGS / (record.uri or "")).read_bytes())) for record in part]
 
 
 if __name__ == "__main__":

@@ -107,10 +107,14 @@ def _complete(collection: Collection, plan: _Plan, progress: Progress) -> None:
 
 
 def _images(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
-    records = [
-        Record(d.id, f"{d.id}.webp", d.name, {"emoji": d.symbol, "keywords": list(d.keywords)}) for d in drawings
-    ]
-    return _Plan("images", records, lambda batch: encoder.embed_images([_image(record.id) for record in batch]))
+    return _Plan(
+        "images", image_records(drawings), lambda batch: encoder.embed_images([image(record.id) for record in batch])
+    )
+
+
+def image_records(drawings: Sequence[Drawing]) -> Sequence[Record]:
+    """What the default collection of images holds."""
+    return [Record(d.id, f"{d.id}.webp", d.name, {"emoji": d.symbol, "keywords": list(d.keywords)}) for d in drawings]
 
 
 def _captions(drawings: Sequence[Drawing], encoder: Encoder) -> _Plan:
@@ -147,7 +151,7 @@ class _Named:
         if (stored := self._stored()) is not None:
             return stored
         parts = [self._ids[start : start + BATCH] for start in range(0, len(self._ids), BATCH)]
-        return np.concatenate([self._encoder.embed_images([_image(id) for id in part]) for part in parts])
+        return np.concatenate([self._encoder.embed_images([image(id) for id in part]) for part in parts])
 
     def _stored(self) -> NDArray[np.float32] | None:
         """The vectors of the default images; None unless all are there, and can be had."""
@@ -175,5 +179,6 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def _image(id: str) -> Image:
+def image(id: str) -> Image:
+    """The drawing with this id."""
     return decode_image((DRAWINGS / f"{id}.webp").read_bytes())[0]

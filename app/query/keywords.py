@@ -64,6 +64,21 @@ class Vocabularies:
             self._key, self._made = key, asyncio.create_task(self._make(collection, pool))
         return await asyncio.shield(self._made)
 
+    async def spoken(
+        self,
+        slots: Sequence[KeywordSlot],
+        collection: Collection,
+        pool: BoundedPool,
+        top_k: int,
+        offset: int = 0,
+        min_score: float | None = None,
+    ) -> SpokenKeywords:
+        """`spoken_keywords` with the vocabulary of a collection, which is not made where there are no slots."""
+        if not slots:
+            return SpokenKeywords(words=[], slots=[])
+        vocabulary = await self.of(collection, pool)
+        return await pool.run(spoken_keywords, slots, vocabulary, top_k, offset, min_score)
+
     async def _make(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
         texts = await pool.run(texts_of, collection)
         parts = [tuple(texts[start : start + _AT_ONCE]) for start in range(0, len(texts) or 1, _AT_ONCE)]

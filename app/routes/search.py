@@ -16,7 +16,7 @@ from app.query.combining import find_combined
 from app.query.embedding import Embedded, embed, find_vector
 from app.query.explaining import explain
 from app.query.heard import NOTHING, Heard, heard, heard_in
-from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS, spoken_keywords
+from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS
 from app.query.nearest import Page, keyword_of, page_of, result_of, vectors_of
 from app.query.queries import read_query
 from app.query.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
@@ -29,7 +29,6 @@ from app.schemas import (
     ModelInfo,
     PicturePart,
     SearchResponse,
-    SpokenKeywords,
     Timings,
 )
 from app.state import Loaded, State, state_of
@@ -135,7 +134,12 @@ async def explain_picture(
 
 
 async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
-    embedded, collection, page = await _nearest(name, call, query, keywords=query.words > 0)
+    # Collections are looked up first, so that a wrong name costs nothing.
+    collection = await _collection(name, call)
+    if query.words and query.audio and "cascaded" in call.loaded.engine.encoder.branches:
+        await _collection(KEYWORDS, call)
+    embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=query.words > 0)
+    page = await _page(call, collection, embedded, query, await _heard(call, query, embedded))
     wanted = page.hits if "vector" in query.include else []
     vectors = await call.state.searching.run(vectors_of, collection, wanted) if wanted else {}
     results = [
@@ -154,8 +158,12 @@ async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
 
 
 async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
-    embedded, collection, page = await _nearest(KEYWORDS, call, query, keywords=True)
-    spoken = await _spoken(call, query, embedded, collection)
+    collection = await _collection(KEYWORDS, call)
+    embedded = await find_combined(call.state, call.loaded, query, KEYWORDS, call.watch, keywords=True)
+    page = await _page(call, collection, embedded, query)
+    spoken = await call.loaded.vocabularies.spoken(
+        embedded.slots, collection, call.state.searching, query.top_k, query.offset, query.min_score
+    )
     found = [keyword_of(hit, rank) for rank, hit in enumerate(page.hits, start=query.offset + 1)]
     asked = {"vector": embedded.vector.tolist()} if "vector" in query.include else {}
     return KeywordsResponse(
@@ -178,18 +186,11 @@ async def _heard(call: _Call, query: SearchQuery, embedded: Embedded) -> Heard:
         return heard(query.words, ((one.slot, one.word, one.score) for one in query.heard))
     if not embedded.slots:
         return NOTHING
-    vocabulary = await call.loaded.vocabularies.of(await _collection(KEYWORDS, call), call.state.searching)
-    work = partial(spoken_keywords, embedded.slots, vocabulary, MOST_WORDS_OF_A_SLOT)
-    return heard_in(query.words, (await call.state.searching.run(work)).slots)
-
-
-async def _spoken(call: _Call, query: KeywordQuery, embedded: Embedded, collection: Collection) -> SpokenKeywords:
-    """Empty without slots, and then nothing is made ready for them either."""
-    if not embedded.slots:
-        return SpokenKeywords(words=[], slots=[])
-    vocabulary = await call.loaded.vocabularies.of(collection, call.state.searching)
-    work = partial(spoken_keywords, embedded.slots, vocabulary, query.top_k, query.offset, query.min_score)
-    return await call.state.searching.run(work)
+    collection = await _collection(KEYWORDS, call)
+    spoken = await call.loaded.vocabularies.spoken(
+        embedded.slots, collection, call.state.searching, MOST_WORDS_OF_A_SLOT
+    )
+    return heard_in(query.words, spoken.slots)
 
 
 async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:
@@ -219,22 +220,11 @@ async def _explain(name: str, id: str, call: _Call, query: ExplainQuery) -> Expl
     )
 
 
-async def _nearest(
-    name: str, call: _Call, query: NearestQuery, *, keywords: bool = False
-) -> tuple[Embedded, Collection, Page]:
-    """The page of hits that the query asks for; the collection is looked up first, so a wrong name costs nothing."""
-    collection = await _collection(name, call)
-    if (
-        isinstance(query, SearchQuery)
-        and query.words
-        and query.audio
-        and "cascaded" in call.loaded.engine.encoder.branches
-    ):
-        await _collection(KEYWORDS, call)
-    embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=keywords)
-    heard = await _heard(call, query, embedded) if isinstance(query, SearchQuery) else NOTHING
+async def _page(
+    call: _Call, collection: Collection, embedded: Embedded, query: NearestQuery, heard: Heard = NOTHING
+) -> Page:
     look = partial(page_of, collection, embedded.vector, query, heard)
-    return embedded, collection, await call.watch.run("search", call.state.searching, look)
+    return await call.watch.run("search", call.state.searching, look)
 
 
 async def _collection(name: str, call: _Call) -> Collection:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.engine import Encoded, Task
 from app.query.embedding import Vector, require_branch
 from app.query.heard import Heard, heard_in
-from app.query.keywords import MOST_WORDS_OF_A_SLOT, spoken_keywords
+from app.query.keywords import MOST_WORDS_OF_A_SLOT
 from app.query.nearest import keyword_of, page_of, result_of
 from app.query.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
 from app.schemas import Keyword, Result, SpokenKeywords
@@ -88,17 +88,14 @@ class Finder:
             return SpokenKeywords(words=[], slots=[])
         searching = self._state.searching
         collection = await searching.run(self._collection, KEYWORDS)
-        vocabulary = await self._loaded.vocabularies.of(collection, searching)
         most = max(self._wanted.keywords, MOST_WORDS_OF_A_SLOT)
-        return await searching.run(spoken_keywords, encoded.slots, vocabulary, most)
+        return await self._loaded.vocabularies.spoken(encoded.slots, collection, searching, most)
 
     async def _keywords(
         self, vector: Vector, spoken: SpokenKeywords, offset_s: float, watch: Stopwatch
     ) -> LiveKeywords:
-        near, most = (
-            await watch.run("search", self._state.searching, partial(self._near_keywords, vector)),
-            self._wanted.keywords,
-        )
+        most = self._wanted.keywords
+        near = await watch.run("search", self._state.searching, partial(self._near_keywords, vector))
         return LiveKeywords(
             keywords=near,
             words=[word.model_copy(update=_later(word.start, word.end, offset_s)) for word in spoken.words[:most]],

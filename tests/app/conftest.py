@@ -125,5 +125,12 @@ def make_client(settings: Settings, encoder: FakeEncoder) -> MakeClient:
     return start
 
 
+@pytest.fixture
+def slots(make_client: MakeClient) -> Iterator[TestClient]:
+    """A client of a test's own, for modules whose `encoder` has keyword slots."""
+    with make_client() as client:
+        yield client
+
+
 def wait_until_ready(client: TestClient) -> None:
     wait_until(lambda: client.get("/readyz").status_code == 200, lambda: client.get("/readyz").text)

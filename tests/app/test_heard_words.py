@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from tests.app.conftest import MakeClient, wait_until_ready
+from tests.app.conftest import wait_until_ready
 from tests.app.problems import assert_problem
 from tests.app.slot_encoder import SlotEncoder, said
 from tests.app.stream.talk import END, pcm, start
@@ -24,12 +23,6 @@ UTTERANCE = said("dog", "guitar")  # the vector is that of the first word
 @pytest.fixture
 def encoder() -> SlotEncoder:
     return SlotEncoder()
-
-
-@pytest.fixture
-def slots(make_client: MakeClient) -> Iterator[TestClient]:
-    with make_client() as client:
-        yield client
 
 
 def searched(client: TestClient, path: str, **sent: Any) -> dict[str, float]:

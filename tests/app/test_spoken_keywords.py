@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 from fastapi.testclient import TestClient
 from openapi_schema_validator import OAS31Validator
 
-from tests.app.conftest import MakeClient
 from tests.app.problems import assert_problem
 from tests.app.slot_encoder import SLOT_S, SlotEncoder, said
 from tests.fake_encoder import WORDS, drawn
@@ -25,12 +23,6 @@ UTTERANCE = said("dog", "guitar")  # cascaded hears the first word, parallel the
 @pytest.fixture
 def encoder() -> SlotEncoder:
     return SlotEncoder()
-
-
-@pytest.fixture
-def slots(make_client: MakeClient) -> Iterator[TestClient]:
-    with make_client() as client:
-        yield client
 
 
 def first(answer: dict[str, Any]) -> str:

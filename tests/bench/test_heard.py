@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.collections import lexicon
+from app.demo.collections import image_records, lexicon
 from bench import heard
 from bench.heard import WEIGHTS
 from index.ranking import Hit
@@ -41,7 +41,7 @@ def test_without_slots_there_is_nothing_to_measure(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_not_among_the_nearest_is_behind_them() -> None:
-    hits = [Hit(record, 0.5) for record in heard._records()]
+    hits = [Hit(record, 0.5) for record in image_records(lexicon())]
     last = hits[-1].record.caption or ""
 
     assert 1 <= heard._rank(hits, last) <= len(hits)

@@ -167,11 +167,9 @@ class Workshop:
         one_by_one = partial(_in_parts, lambda waves: encoder.embed_speech(waves).vectors, size=1)
         found = figures(self.lexicon, galleries, one_by_one)
         directions = encoder.slot_words(self.lexicon.phrases)
-        return (
-            found
-            if directions is None
-            else {**found, **slot_figures(self.lexicon, directions, partial(_slots, encoder))}
-        )
+        if directions is None:
+            return found
+        return {**found, **slot_figures(self.lexicon, directions, partial(_slots, encoder))}
 
     def _gallery(self, vendor: str, embed: Callable[[NDArray[np.uint8]], NDArray[np.float32]]) -> Gallery:
         pixels, positions = cached_vendor(self.packages, self.folder, vendor, self.lexicon)

@@ -53,7 +53,9 @@ export const vectorRequest = (vector) => post("application/json", JSON.stringify
  * @returns {RequestInit}
  */
 export function heardRequest(vector, slots) {
-  const heard = slots.filter(({ known }) => known).flatMap(({ slot, words }) => words.map(({ word, score }) => ({ slot, word, score })));
+  const heard = slots.filter(({ known }) => known).flatMap(({ slot, words }) => (
+    words.map(({ word, score }) => ({ slot, word, score }))
+  ));
   return post("application/json", JSON.stringify({ vector, heard, words: WORDS }));
 }
 
