@@ -1,14 +1,17 @@
 """What `words=` does to the figures of a model with keyword slots: `python -m bench.heard [MODEL] [WORK]`.
 
-The speech of nano's card, over the drawings and the keywords of the default collections. MODEL: a shipped model, or a
-folder; WORK: that of `python -m training`, for the names of the drawings. `SPEECHCLIP_HUMAN_SPEECH` as there.
+The speech of nano's card, over the drawings of the default collection with their names and without, as the service
+looks for them. MODEL: a shipped model, or a folder; WORK: that of `python -m training`, for the names of the drawings.
+`SPEECHCLIP_HUMAN_SPEECH` as there.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,52 +19,76 @@ from numpy.typing import NDArray
 from app.demo.collections import image, image_records, lexicon
 from app.query.heard import MOST_RANKED, heard_in
 from app.query.keywords import MOST_WORDS_OF_A_SLOT, Vocabulary, spoken_keywords
+from app.query.nearest import page_of
+from app.query.requests import SearchQuery
 from bench.report import Report
-from index.ranking import Hit
+from index.backend import Collection
 from index.records import Record
+from index.store import Store
 from models.encoder import load_encoder
 from models.protocol import Encoder
 from training.nano.evaluate import Trial, trials
 from training.nano.lexicon import load_lexicon
 from training.nano.retrieval import recall
 
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
+WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 BATCH = 128
 Vectors = NDArray[np.float32]
+T = TypeVar("T")
 
 
 def heard(model: str, work: Path) -> Report:
-    """Recall of every trial by the weight of words."""
+    """Recall of every trial by the weight of words, with and without the names of the drawings."""
     encoder, records = load_encoder(model), image_records(lexicon())
-    parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-    pictures = np.concatenate([encoder.embed_images([image(record.id) for record in part]) for part in parts])
-    texts = sorted({text for record in records for text in _phrases(record)})
+    phrases = {record.id: _phrases(record) for record in records}
+    texts = sorted({text for own in phrases.values() for text in own})
     directions = encoder.slot_words(texts)
     if directions is None:
         sys.exit(f"{model} has no keyword slots")
-    vocabulary, report = Vocabulary.of(texts, directions), Report("Words that were heard", {"model": model})
-    for name, trial in trials(load_lexicon(work / "packages")).items():
-        report.add(name, list(_rows(encoder, trial, records, pictures, vocabulary)))
+    read = np.concatenate([encoder.embed_texts(part) for part in _parts(texts)])
+    vocabulary, report = Vocabulary.of(texts, directions, read), Report("Words that were heard", {"model": model})
+    pictures = np.concatenate([encoder.embed_images([image(one.id) for one in part]) for part in _parts(records)])
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        galleries = {
+            "named": _stored(store, "named", encoder, records, pictures),
+            "pictures alone": _stored(store, "alone", encoder, [Record(one.id) for one in records], pictures),
+        }
+        for name, trial in trials(load_lexicon(work / "packages")).items():
+            report.add(name, list(_rows(encoder, trial, galleries, vocabulary, phrases)))
+        store.close()
     return report
 
 
+def _stored(store: Store, name: str, encoder: Encoder, records: Sequence[Record], vectors: Vectors) -> Collection:
+    collection = store.create(name, "images", encoder.dim, encoder.fingerprint)
+    collection.add(records, vectors)
+    return collection
+
+
 def _rows(
-    encoder: Encoder, trial: Trial, records: Sequence[Record], pictures: Vectors, vocabulary: Vocabulary
+    encoder: Encoder,
+    trial: Trial,
+    galleries: Mapping[str, Collection],
+    vocabulary: Vocabulary,
+    phrases: Mapping[str, Sequence[str]],
 ) -> Iterator[dict[str, object]]:
-    known = {phrase for record in records for phrase in _phrases(record)}
-    ranks: dict[float, list[int]] = {weight: [] for weight in WEIGHTS}
+    known = {phrase for own in phrases.values() for phrase in own}
+    ranks: dict[tuple[str, float], list[int]] = {(name, weight): [] for name in galleries for weight in WEIGHTS}
     for wave, phrase in zip(trial.waves, trial.phrases, strict=True):
         if phrase not in known:
             continue
         found = encoder.embed_speech([wave], return_keywords=True)
         slots = spoken_keywords((found.keywords or [[]])[0], vocabulary, MOST_WORDS_OF_A_SLOT).slots
-        scores = pictures @ found.vectors[0]
-        nearest = [Hit(records[row], float(scores[row])) for row in np.argsort(-scores)[:MOST_RANKED].tolist()]
-        for weight, own in ranks.items():
-            own.append(_rank(heard_in(weight, slots).ranked(nearest), phrase))
-    for weight, own in ranks.items():
+        query = SearchQuery.model_construct(top_k=MOST_RANKED)
+        for (name, weight), own in ranks.items():
+            words = heard_in(weight, slots, vocabulary)
+            hits = page_of(galleries[name], found.vectors[0], query, words).hits
+            own.append(_rank([phrases[hit.record.id] for hit in hits], phrase))
+    for (name, weight), own in ranks.items():
         figures = recall(np.array(own, np.int64))
         yield {
+            "drawings": name,
             "words": weight,
             "utterances": figures.utterances,
             **{f"R@{k}": percent for k, percent in figures.at.items()},
@@ -69,9 +96,13 @@ def _rows(
         }
 
 
-def _rank(hits: Sequence[Hit], phrase: str) -> int:
+def _rank(found: Sequence[Sequence[str]], phrase: str) -> int:
     """From 1; one more than there are where none is right."""
-    return 1 + next((place for place, hit in enumerate(hits) if phrase in _phrases(hit.record)), len(hits))
+    return 1 + next((place for place, own in enumerate(found) if phrase in own), len(found))
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
 
 
 def _phrases(record: Record) -> list[str]:

@@ -127,11 +127,13 @@ def _ask(
 
 def _spoken(encoder: Encoder, collection: Collection, slots: Sequence[KeywordSlot], top_k: int) -> SpokenKeywords:
     """Empty without slots: then the vocabulary is not read either."""
-    texts = texts_of(collection) if slots else []
-    directions = encoder.slot_words(texts) if slots else None
+    if not slots:
+        return SpokenKeywords(words=[], slots=[])
+    texts, vectors = texts_of(collection)
+    directions = encoder.slot_words(texts)
     if directions is None:
         return SpokenKeywords(words=[], slots=[])
-    return spoken_keywords(slots, Vocabulary.of(texts, directions), top_k)
+    return spoken_keywords(slots, Vocabulary.of(texts, directions, vectors), top_k)
 
 
 def _where(text: str | None) -> Filter | None:

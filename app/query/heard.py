@@ -1,7 +1,8 @@
-"""Words that were heard bring forward the records that have them: late interaction of keyword slots and records' texts.
+"""Words that were heard bring forward the records that have them: late interaction of keyword slots and records.
 
-A vector has one direction for a whole utterance, and what is near it may have another name. Slots are sharper about
-words, but know of texts only: together they find more than each alone.
+A vector has one direction for a whole utterance, and what is near it may be something else that sounds alike. Slots are
+sharper about words, and may be any of several: each of these is looked for in the texts of a record, and as CLIP reads
+it, beside its picture.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+import numpy as np
+
+from app.query.keywords import Vocabulary
 from app.schemas import Slot
 from index.ranking import Hit
-from index.records import Record
+from index.records import Record, Vectors
 
-MOST_RANKED = 400
+MOST_RANKED = 200
 """Nearest results among which those that have the words come first. Those after them come as they are near."""
+MOST_LOOKED_FOR, NEAR_A_WORD = 8, 20
+"""Words, the surest ones of all slots, whose nearest records are among those that are ranked; and how many of each."""
 TAGS = "keywords"
 """The key of metadata whose texts are a record's own, beside its caption."""
 
@@ -29,49 +34,85 @@ _BETWEEN_WORDS = re.compile(r"\W+")
 
 @dataclass(frozen=True)
 class Heard:
-    """weight: how much they count; slots: for each slot of an utterance, the words that it may be, and how near."""
+    """weight: how much they count; slots: for each slot of an utterance, the words that it may be, and how near.
+
+    vectors: of these words as CLIP reads them, those that the vocabulary has.
+    """
 
     weight: float
     slots: Sequence[Mapping[str, float]]
+    vectors: Mapping[str, Vectors]
 
     def __bool__(self) -> bool:
         return bool(self.weight and self.slots)
 
-    def ranked(self, hits: Sequence[Hit]) -> list[Hit]:
-        """Scores are raised by `weight` times the mean over the slots of the best cosine of a word that a record has.
+    @property
+    def looked_for(self) -> Vectors:
+        """(N, E), the surest first."""
+        sure = {word: max(slot.get(word, 0.0) for slot in self.slots) for word in self.vectors}
+        first = sorted(sure, key=lambda word: -sure[word])[:MOST_LOOKED_FOR]
+        return np.array([self.vectors[word] for word in first], np.float32)
+
+    def ranked(self, hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> list[Hit]:
+        """Scores are raised by `weight` times the mean over the slots of the most that a record has of a word: its
+        cosine, if it is in the texts of the record, or else times the cosine of the word and the record, over the
+        number of slots. vectors: (E,) of the records, by id; one that is not there is compared by its texts alone.
 
         Ties go to the lower id, as everywhere.
         """
-        if not self:
+        if not self or not hits:
             return list(hits)
-        words = set[str]().union(*self.slots)
-        raised = [Hit(hit.record, hit.score + self._bonus(hit.record, words)) for hit in hits[:MOST_RANKED]]
-        return [*sorted(raised, key=lambda hit: (-hit.score, hit.record.id)), *hits[MOST_RANKED:]]
+        bonuses = zip(hits, self._bonuses(hits, vectors), strict=True)
+        raised = [Hit(hit.record, hit.score + bonus) for hit, bonus in bonuses]
+        return sorted(raised, key=lambda hit: (-hit.score, hit.record.id))
 
-    def _bonus(self, record: Record, words: AbstractSet[str]) -> float:
-        own = text_of(record)
-        met = [word for word in words if word in own]
-        nearest = (max((slot[word] for word in met if word in slot), default=0.0) for slot in self.slots if met)
-        return self.weight * sum(nearest) / len(self.slots)
+    def _bonuses(self, hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> list[float]:
+        words = sorted(set[str]().union(*self.slots))
+        near = self._seen(words, hits, vectors) / len(self.slots)
+        for row, hit in enumerate(hits):
+            own = text_of(hit.record)
+            near[row, [word in own for word in words]] = 1.0
+        sure = [np.array([max(slot.get(word, 0.0), 0.0) for word in words]) for slot in self.slots]
+        best = np.mean([(near * slot).max(axis=1, initial=0.0) for slot in sure], axis=0)
+        bonuses: list[float] = (self.weight * best).tolist()
+        return bonuses
+
+    def _seen(self, words: Sequence[str], hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> Vectors:
+        """(hits, words): their cosines, none below zero, and none where one of both has no vector."""
+        seen = np.zeros((len(hits), len(words)), np.float32)
+        rows = [row for row, hit in enumerate(hits) if hit.record.id in vectors]
+        columns = [column for column, word in enumerate(words) if word in self.vectors]
+        if rows and columns:
+            records = np.stack([vectors[hits[row].record.id] for row in rows])
+            read = np.stack([self.vectors[words[column]] for column in columns])
+            seen[np.ix_(rows, columns)] = np.clip(records @ read.T, 0.0, 1.0)
+        return seen
 
 
-NOTHING = Heard(0.0, ())
+NOTHING = Heard(0.0, (), {})
 
 
-def heard(weight: float, words: Iterable[tuple[int, str, float]]) -> Heard:
-    """words: (slot, word, cosine). Words at more than a right angle are none."""
+def heard(weight: float, words: Iterable[tuple[int, str, float]], vocabulary: Vocabulary | None = None) -> Heard:
+    """words: (slot, word, cosine). Words at more than a right angle are none.
+
+    vocabulary: where they are from; without it, they are looked for in texts alone.
+    """
     slots: dict[int, dict[str, float]] = {}
+    vectors: dict[str, Vectors] = {}
     for slot, word, score in words:
         if (key := _folded(word)).isspace():
             continue
         own = slots.setdefault(slot, {})
         own[key] = max(score, own.get(key, 0.0))
-    return Heard(weight, list(slots.values()))
+        if vocabulary is not None and (vector := vocabulary.vector(word)) is not None:
+            vectors[key] = vector
+    return Heard(weight, list(slots.values()), vectors)
 
 
-def heard_in(weight: float, slots: Sequence[Slot]) -> Heard:
+def heard_in(weight: float, slots: Sequence[Slot], vocabulary: Vocabulary | None = None) -> Heard:
     """The words of slots whose vocabulary has what they heard: "the" is no alpaca."""
-    return heard(weight, ((slot.slot, word.word, word.score) for slot in slots if slot.known for word in slot.words))
+    known = ((slot.slot, word.word, word.score) for slot in slots if slot.known for word in slot.words)
+    return heard(weight, known, vocabulary)
 
 
 def text_of(record: Record) -> str:

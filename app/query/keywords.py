@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -32,16 +33,29 @@ _AT_ONCE = 1000  # texts that the encoder's thread takes at one time; queries co
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """N different texts, and the (N, E) unit directions in which the model's table of sub-words has them."""
+    """N different texts, the (N, E) unit directions in which the model's table of sub-words has them, and the (N, E)
+    unit vectors of the records that they are of.
+    """
 
     texts: Sequence[str]
     directions: Vectors
+    vectors: Vectors
 
     @classmethod
-    def of(cls, texts: Sequence[str], directions: Vectors) -> Self:
+    def of(cls, texts: Sequence[str], directions: Vectors, vectors: Vectors) -> Self:
         """Without the texts that have no pieces, and so no direction."""
         has_pieces = np.linalg.norm(directions, axis=1) > 0
-        return cls([text for text, has in zip(texts, has_pieces, strict=True) if has], directions[has_pieces])
+        left = [text for text, has in zip(texts, has_pieces, strict=True) if has]
+        return cls(left, directions[has_pieces], vectors[has_pieces])
+
+    def vector(self, text: str) -> Vectors | None:
+        """(E,), of one of the texts."""
+        row = self._rows.get(text)
+        return None if row is None else self.vectors[row]
+
+    @cached_property
+    def _rows(self) -> Mapping[str, int]:
+        return {text: row for row, text in enumerate(self.texts)}
 
 
 class Vocabularies:
@@ -80,22 +94,29 @@ class Vocabularies:
         return await pool.run(spoken_keywords, slots, vocabulary, top_k, offset, min_score)
 
     async def _make(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
-        texts = await pool.run(texts_of, collection)
+        texts, vectors = await pool.run(texts_of, collection)
         parts = [tuple(texts[start : start + _AT_ONCE]) for start in range(0, len(texts) or 1, _AT_ONCE)]
         directions = [(await self._engine.encode(Task("words"), part)).vector for part in parts]
-        return Vocabulary.of(texts, np.concatenate(directions))
+        return Vocabulary.of(texts, np.concatenate(directions), vectors)
 
 
-def texts_of(collection: Collection) -> list[str]:
-    """The first `MOST_TEXTS` captions, or ids where there is none; those that differ in case only are one."""
-    found: dict[str, str] = {}
+def texts_of(collection: Collection) -> tuple[list[str], Vectors]:
+    """The first `MOST_TEXTS` captions, or ids where there is none, and their records' vectors (N, E).
+
+    Those that differ in case only are one.
+    """
+    found: dict[str, tuple[str, Vectors]] = {}
     after: str | None = None
     while len(found) < MOST_TEXTS and (page := collection.list(_PAGE, after)):
-        for record in page:
+        # One that is deleted meanwhile is no word.
+        for record, vector in collection.fetch([record.id for record in page]).values():
             text = record.caption or record.id
-            found.setdefault(" ".join(text.casefold().split()), text)
+            if key := " ".join(text.casefold().split()):
+                found.setdefault(key, (text, vector))
         after = page[-1].id
-    return [text for key, text in found.items() if key][:MOST_TEXTS]
+    kept = [*found.values()][:MOST_TEXTS]
+    vectors = np.array([vector for _, vector in kept], np.float32).reshape(len(kept), collection.dim)
+    return [text for text, _ in kept], vectors
 
 
 def spoken_keywords(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.query.embedding import Vector
-from app.query.heard import MOST_RANKED, NOTHING, Heard
+from app.query.heard import MOST_RANKED, NEAR_A_WORD, NOTHING, Heard
 from app.query.keywords import SCORE_DIGITS
 from app.query.requests import Include, NearestQuery
 from app.schemas import Keyword, Result
@@ -38,8 +38,9 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
         nonlocal heard
         # Words choose once, among the nearest of all: groups are looked for again without those that were met.
         words, heard = heard, NOTHING
-        hits = collection.search(vector[None, :], max(k, MOST_RANKED) if words else k, where)[0]
-        return words.ranked([hit for hit in hits if query.min_score is None or hit.score >= query.min_score])
+        if words:
+            return _by_words(collection, vector, words, k, query.min_score, where)
+        return _near_enough(collection.search(vector[None, :], k, where)[0], query.min_score)
 
     end = query.offset + query.top_k
     wanted = max(end, MOST_DIVERSE) if query.diversity else end
@@ -72,6 +73,27 @@ def result_of(hit: Hit, rank: int, include: AbstractSet[Include], vector: Vector
 
 def keyword_of(hit: Hit, rank: int) -> Keyword:
     return Keyword(keyword=hit.record.caption or hit.record.id, score=round(hit.score, SCORE_DIGITS), rank=rank)
+
+
+def _by_words(
+    collection: Collection, vector: Vector, heard: Heard, k: int, min_score: float | None, where: Filter | None
+) -> list[Hit]:
+    """The nearest of all and those near to words, as words order them, and then the others as they are near."""
+    nearest = _near_enough(collection.search(vector[None, :], max(k, MOST_RANKED), where)[0], min_score)
+    ranked = {hit.record.id: hit for hit in nearest[:MOST_RANKED]}
+    vectors: dict[str, Vector] = {}
+    if len(words := heard.looked_for):
+        ids = {*ranked, *(hit.record.id for hits in collection.search(words, NEAR_A_WORD, where) for hit in hits)}
+        kept = collection.fetch([*ids])
+        vectors = {id: own for id, (_, own) in kept.items()}
+        others = [Hit(kept[id][0], float(np.clip(vectors[id] @ vector, -1, 1))) for id in kept.keys() - ranked.keys()]
+        ranked |= {hit.record.id: hit for hit in _near_enough(others, min_score)}
+    rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in ranked]
+    return [*heard.ranked([*ranked.values()], vectors), *rest]
+
+
+def _near_enough(hits: Sequence[Hit], min_score: float | None) -> list[Hit]:
+    return [hit for hit in hits if min_score is None or hit.score >= min_score]
 
 
 def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:

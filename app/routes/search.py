@@ -136,7 +136,7 @@ async def explain_picture(
 async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
     # Collections are looked up first, so that a wrong name costs nothing.
     collection = await _collection(name, call)
-    if query.words and query.audio and "cascaded" in call.loaded.engine.encoder.branches:
+    if query.words and (query.audio or query.heard) and _has_slots(call):
         await _collection(KEYWORDS, call)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=query.words > 0)
     page = await _page(call, collection, embedded, query, await _heard(call, query, embedded))
@@ -182,15 +182,22 @@ async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
 
 async def _heard(call: _Call, query: SearchQuery, embedded: Embedded) -> Heard:
     """The words of the query: those that came with its vector, or those of its slots. Raises `CollectionNotFound`."""
-    if query.heard is not None:
-        return heard(query.words, ((one.slot, one.word, one.score) for one in query.heard))
-    if not embedded.slots:
+    told = [(one.slot, one.word, one.score) for one in query.heard or ()]
+    if not query.words or not (told or embedded.slots):
         return NOTHING
+    if not _has_slots(call):
+        return heard(query.words, told)
+    vocabularies, searching = call.loaded.vocabularies, call.state.searching
     collection = await _collection(KEYWORDS, call)
-    spoken = await call.loaded.vocabularies.spoken(
-        embedded.slots, collection, call.state.searching, MOST_WORDS_OF_A_SLOT
-    )
-    return heard_in(query.words, spoken.slots)
+    vocabulary = await vocabularies.of(collection, searching)
+    if told:
+        return heard(query.words, told, vocabulary)
+    spoken = await vocabularies.spoken(embedded.slots, collection, searching, MOST_WORDS_OF_A_SLOT)
+    return heard_in(query.words, spoken.slots, vocabulary)
+
+
+def _has_slots(call: _Call) -> bool:
+    return "cascaded" in call.loaded.engine.encoder.branches
 
 
 async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.engine import Encoded, Task
 from app.query.embedding import Vector, require_branch
-from app.query.heard import Heard, heard_in
+from app.query.heard import NOTHING, Heard, heard_in
 from app.query.keywords import MOST_WORDS_OF_A_SLOT
 from app.query.nearest import keyword_of, page_of, result_of
 from app.query.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
@@ -61,8 +61,8 @@ class Finder:
         """What (time,) samples of 16 kHz find, which begin `offset_s` after the start of the stream."""
         encoded = await self._loaded.engine.encode(self._task, samples)
         watch.encoded(self._task.kind, encoded, len(samples) / SAMPLE_RATE)
-        spoken = await self._spoken(encoded)
-        look = partial(self._search, encoded.vector, heard_in(self._wanted.words, spoken.slots))
+        spoken, heard = await self._spoken(encoded)
+        look = partial(self._search, encoded.vector, heard)
         searches = {
             name: await watch.run("search", self._state.searching, partial(look, name, top_k))
             for name, top_k in self._wanted.searches.items()
@@ -83,13 +83,14 @@ class Finder:
         page = page_of(self._collection(KEYWORDS), vector, _query(self._wanted.keywords))
         return [keyword_of(hit, rank) for rank, hit in enumerate(page.hits, start=1)]
 
-    async def _spoken(self, encoded: Encoded) -> SpokenKeywords:
+    async def _spoken(self, encoded: Encoded) -> tuple[SpokenKeywords, Heard]:
         if not encoded.slots:
-            return SpokenKeywords(words=[], slots=[])
-        searching = self._state.searching
+            return SpokenKeywords(words=[], slots=[]), NOTHING
+        vocabularies, searching = self._loaded.vocabularies, self._state.searching
         collection = await searching.run(self._collection, KEYWORDS)
         most = max(self._wanted.keywords, MOST_WORDS_OF_A_SLOT)
-        return await self._loaded.vocabularies.spoken(encoded.slots, collection, searching, most)
+        spoken = await vocabularies.spoken(encoded.slots, collection, searching, most)
+        return spoken, heard_in(self._wanted.words, spoken.slots, await vocabularies.of(collection, searching))
 
     async def _keywords(
         self, vector: Vector, spoken: SpokenKeywords, offset_s: float, watch: Stopwatch

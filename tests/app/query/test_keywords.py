@@ -42,7 +42,7 @@ def vocabulary(**words: tuple[float, ...]) -> Vocabulary:
     directions = np.zeros((len(words), 4), np.float32)
     for row, numbers in zip(directions, words.values(), strict=True):
         row[: len(numbers)] = numbers
-    return Vocabulary.of(list(words), directions)
+    return Vocabulary.of(list(words), directions, directions)
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def store(tmp_path: Path) -> Store:
 
 
 def collection_of(store: Store, texts: Sequence[str | None], name: str = "keywords") -> Collection:
-    """With ids in the order of the texts; where there is no text, the id is one."""
-    vectors = np.tile(np.eye(1, DIM, dtype=np.float32), (len(texts), 1))
+    """With ids in the order of the texts; where there is no text, the id is one. Vectors are different."""
+    vectors = np.eye(DIM, dtype=np.float32)[np.arange(len(texts)) % DIM]
     collection = store.create(name, "keywords", DIM, "f" * 64)
     collection.add([Record(f"id {row:05}", None, text) for row, text in enumerate(texts)], vectors)
     return collection
@@ -118,25 +118,35 @@ def test_there_are_no_more_slots_than_are_promised() -> None:
 
 
 def test_a_text_without_a_direction_is_no_word() -> None:
-    assert vocabulary(dog=(1.0,), nothing=()).texts == ["dog"]
+    words = vocabulary(nothing=(), dog=(0.6, 0.8))
+
+    assert words.texts == ["dog"]
+    assert words.vector("dog") == pytest.approx([0.6, 0.8, 0, 0])
+    assert words.vector("nothing") is None
 
 
 def test_the_texts_are_captions_or_else_ids_once_each(store: Store) -> None:
     with collection_of(store, ["Dog", "dog", "two  hump camel", None, "two hump Camel", " "]) as collection:
-        assert texts_of(collection) == ["Dog", "two  hump camel", "id 00003"]
+        texts, vectors = texts_of(collection)
+
+        assert texts == ["Dog", "two  hump camel", "id 00003"]
+        np.testing.assert_array_equal(vectors, [collection.vector(id) for id in ("id 00000", "id 00002", "id 00003")])
 
 
 def test_a_large_vocabulary_is_cut(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keywords, "MOST_TEXTS", 5)
     monkeypatch.setattr(keywords, "_PAGE", 3)
     with collection_of(store, [f"w{number}" for number in range(9)]) as collection:
-        assert texts_of(collection) == ["w0", "w1", "w2", "w3", "w4"]
+        texts, vectors = texts_of(collection)
+
+        assert texts == ["w0", "w1", "w2", "w3", "w4"]
+        assert vectors.shape == (5, DIM)
 
 
 def test_many_slots_and_a_large_vocabulary_take_no_time() -> None:
     random = np.random.default_rng(0)
     directions = random.standard_normal((5000, 512)).astype(np.float32)
-    words = Vocabulary.of([f"w{number}" for number in range(5000)], directions)
+    words = Vocabulary.of([f"w{number}" for number in range(5000)], directions, directions)
     slots = [
         KeywordSlot(number, 0.0, 1.0, [], _unit(random.standard_normal(512)), np.ones(1, np.float32), 0.02)
         for number in range(MOST_SLOTS)

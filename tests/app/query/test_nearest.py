@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from app.query.heard import MOST_RANKED, heard
+from app.query.heard import MOST_RANKED, Heard, heard
+from app.query.keywords import Vocabulary
 from app.query.nearest import page_of
-from app.query.requests import SearchQuery
+from app.query.requests import SearchQuery, filter_of
 from index.collection import Collection
 from index.filters.language import parse_field
+from index.ranking import Hit
 from index.records import Record
 from index.store import Store
 
@@ -24,10 +29,10 @@ def collection(tmp_path: Path) -> Collection:
     """Each farther from the first axis than the one before; all near ones are of one group, and some have a dog."""
     angles = np.linspace(0, 1, COUNT)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    dogs = (300, COUNT - 50)
+    dogs, of_one_group = (MOST_RANKED - 60, COUNT - 50), MOST_RANKED - 70
     made = Store(tmp_path).create("shop", "images", 2, "f" * 64)
     rows = [
-        Record(f"{n:04}", caption="dog" if n in dogs else None, metadata={"group": "near" if n < 290 else n})
+        Record(f"{n:04}", caption="dog" if n in dogs else None, metadata={"group": "near" if n < of_one_group else n})
         for n in range(COUNT)
     ]
     made.add(rows, vectors)
@@ -43,9 +48,64 @@ def test_words_choose_once_among_the_nearest_and_groups_follow_in_their_order(co
     """The dog that is not among the nearest is where it would be without words."""
     found = ids(collection, 5)
 
-    assert found == ["0300", "0000", "0290", "0291", "0292"]
+    assert found == [f"{n:04}" for n in (MOST_RANKED - 60, 0, *range(MOST_RANKED - 70, MOST_RANKED - 67))]
     assert ids(collection, 150)[:5] == found
 
 
 def test_pages_of_groups_are_pages_of_one_list(collection: Collection) -> None:
     assert ids(collection, 2) + ids(collection, 2, 2) + ids(collection, 6, 4) == ids(collection, 10)
+
+
+FAR = np.array([0, 1], np.float32)
+
+
+def searched(collection: Collection, words: Heard, **asked: Any) -> list[Hit]:
+    query = SearchQuery.model_construct(**{"top_k": 5, "offset": 0, **asked})
+    return page_of(collection, np.array([1, 0], np.float32), query, words).hits
+
+
+@pytest.fixture
+def toward(collection: Collection) -> Heard:
+    """What may be "dog", which CLIP reads as the direction of those that are the farthest."""
+    return heard(3.0, [(0, "dog", 1.0)], Vocabulary.of(["dog"], FAR[None], FAR[None]))
+
+
+def test_what_is_near_to_a_word_is_found_however_far_it_is_from_the_whole(
+    collection: Collection, toward: Heard
+) -> None:
+    """Those with the word in their texts come first, then those that look like it."""
+    found = searched(collection, toward)
+
+    assert [hit.record.id for hit in found][:2] == [f"{MOST_RANKED - 60:04}", f"{COUNT - 1:04}"]
+    cosines = {id: vector @ [1, 0] for id, (_, vector) in collection.fetch([hit.record.id for hit in found]).items()}
+    assert found[1].score == pytest.approx(cosines[f"{COUNT - 1:04}"] + 3 * np.sin(1), abs=1e-5)
+
+
+def test_each_is_there_once_and_all_are_there(collection: Collection, toward: Heard) -> None:
+    pages = [searched(collection, toward, top_k=COUNT, offset=offset) for offset in (0, 7)]
+    ids = [hit.record.id for hit in pages[0]]
+
+    assert sorted(ids) == [f"{n:04}" for n in range(COUNT)]
+    assert pages[1] == pages[0][7:]
+
+
+def test_the_least_cosine_is_that_of_the_whole_and_a_filter_holds(collection: Collection, toward: Heard) -> None:
+    near = searched(collection, toward, top_k=COUNT, min_score=0.9)
+    others = searched(collection, toward, filter=filter_of(f'{{"id": {{"ne": "{COUNT - 1:04}"}}}}'))
+
+    assert {hit.record.id for hit in near} == {f"{n:04}" for n in range(COUNT) if np.cos(n / (COUNT - 1)) >= 0.9}
+    assert f"{COUNT - 1:04}" not in [hit.record.id for hit in others]
+    assert others[1].record.id == f"{COUNT - 2:04}"
+
+
+def test_one_that_is_deleted_meanwhile_is_no_result(
+    collection: Collection, toward: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(ids: Sequence[str]) -> Mapping[str, tuple[Record, NDArray[np.float32]]]:
+        collection.delete([f"{COUNT - 1:04}"])
+        return kept(ids)
+
+    kept = collection.fetch
+    monkeypatch.setattr(collection, "fetch", fetch)
+
+    assert searched(collection, toward)[1].record.id == f"{COUNT - 2:04}"
