@@ -14,7 +14,7 @@ from tests.app.problems import assert_problem
 from tests.app.slot_encoder import SlotEncoder, said
 from tests.app.stream.talk import END, pcm, start
 from tests.app.stream.talk import said as stream_said
-from tests.fake_encoder import FakeEncoder
+from tests.fake_encoder import FakeEncoder, drawn
 
 WAV = {"Content-Type": "audio/wav"}
 UTTERANCE = said("dog", "guitar")  # the vector is that of the first word
@@ -54,6 +54,33 @@ def test_words_that_were_told_go_with_the_vector_and_nothing_is_heard_again(
     # Those that the answer has for all slots together will do as well.
     assert list(searched(slots, "/search/images", json={**query, "heard": told["words"]}))[:2] == ["dog", "guitar"]
     assert len(encoder.asked) == 1
+
+
+def test_a_picture_that_nothing_is_written_about_is_found_by_what_is_in_it(slots: TestClient) -> None:
+    assert slots.put("/collections/photos").status_code == 201
+    for id, word in (("1", "dog"), ("2", "guitar"), ("3", "cat")):
+        stored = slots.post(
+            f"/collections/photos/items?id={id}", content=drawn(word), headers={"Content-Type": "image/png"}
+        )
+        assert stored.status_code == 200, stored.text
+    by_vector = searched(slots, "/search/photos", content=UTTERANCE, headers=WAV)
+    by_words = searched(slots, "/search/photos?words=1", content=UTTERANCE, headers=WAV)
+    raised = {id: by_words[id] - score for id, score in by_vector.items()}
+
+    assert list(by_words)[:2] == ["1", "2"]
+    # Each is one of the two things that were said, and one of the two slots is near to it.
+    assert 0.15 < raised["2"] < 0.3
+    assert raised["3"] < raised["2"] / 2
+
+
+def test_words_from_elsewhere_are_looked_for_in_texts_by_a_model_without_slots(client: TestClient) -> None:
+    query = {"vector": client.post("/embed", json={"text": "dog"}).json()["vector"], "words": 1}
+    before = searched(client, "/search/images", json=query)
+    told = [{"word": "guitar", "slot": 0, "score": 0.5}]
+
+    assert searched(client, "/search/images", json={**query, "heard": told})["guitar"] == pytest.approx(
+        before["guitar"] + 0.5, abs=1e-5
+    )
 
 
 def test_a_filter_and_the_number_of_results_hold(slots: TestClient) -> None:
