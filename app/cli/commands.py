@@ -132,6 +132,9 @@ def search(
     collection: Annotated[str, typer.Option(help="The collection to search.")] = "images",
     top_k: TopK = 10,
     branch: Branch = None,
+    words: Annotated[
+        float, typer.Option(min=0, max=1, help="How much it counts that a record has the words that were heard.")
+    ] = 0.0,
     where: Annotated[
         str | None,
         typer.Option("--filter", help='Only records of which it is true: {"metadata.price": {"lt": 20}}, say.'),
@@ -142,9 +145,10 @@ def search(
 ) -> None:
     """Find the records nearest to what is said, shown or typed. Needs no running service."""
     from app.cli.local import settings_of
-    from app.cli.query import search
+    from app.cli.query import asked, search
 
-    search(query, collection, top_k, branch, where, settings_of(model=model, data=data), as_json)
+    settings = settings_of(model=model, data=data)
+    search(query, collection, branch, asked(top_k, words, where), settings, as_json)
 
 
 @program.command()

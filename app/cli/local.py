@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from pydantic import ValidationError
@@ -42,22 +43,23 @@ def load_model(settings: Settings) -> Encoder:
 
 
 @contextmanager
-def searchable(name: str, settings: Settings) -> Iterator[tuple[Encoder, Collection]]:
-    """The model, and a collection of its vectors; what can be wrong with the collection is found first.
+def searchable(names: AbstractSet[str], settings: Settings) -> Iterator[tuple[Encoder, Mapping[str, Collection]]]:
+    """The model, and collections of its vectors; what can be wrong with them is found first.
 
     A default collection is made if it is not there, and made anew for another model, as when the service starts.
     """
     store = open_store(settings)
-    if name not in DEFAULTS:
-        with store.open(name) as collection:
-            encoder = load_model(settings)
+    with ExitStack() as opened:
+        defaults = names & {*DEFAULTS}
+        collections = {name: opened.enter_context(store.open(name)) for name in sorted(names - defaults)}
+        for name in defaults & set(store.names()):
+            store.open(name).close()
+        encoder = load_model(settings)
+        for collection in collections.values():
             collection.require(encoder.fingerprint)
-            yield encoder, collection
-        return
-    if name in store.names():
-        store.open(name).close()
-    encoder = load_model(settings)
-    with progress_bar() as advance:
-        prepare_collections(store, encoder, advance, {name})
-    with store.open(name, encoder.fingerprint) as collection:
-        yield encoder, collection
+        if defaults:
+            with progress_bar() as advance:
+                prepare_collections(store, encoder, advance, defaults)
+        for name in sorted(defaults):
+            collections[name] = opened.enter_context(store.open(name, encoder.fingerprint))
+        yield encoder, collections

@@ -18,9 +18,11 @@ from app.cli.terminal import plain, print_json, print_table, stderr
 from app.errors import InvalidParameter
 from app.media import TYPES
 from app.query.embedding import require_branch
-from app.query.keywords import SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
+from app.query.heard import NOTHING, heard_in
+from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
+from app.query.nearest import page_of
 from app.query.queries import sniff, validated
-from app.query.requests import KEYWORDS, MediaQuery, filter_of
+from app.query.requests import KEYWORDS, MediaQuery, SearchQuery, filter_of
 from app.routes.search import REVISION_CHARACTERS
 from app.schemas import QueryInfo, SpokenKeywords
 from app.settings import Settings
@@ -34,6 +36,7 @@ from models.images import decode_image
 from models.protocol import Encoder
 
 Payload = NDArray[np.float32] | Image | str
+_NO_WORDS = SpokenKeywords(words=[], slots=[])
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,9 @@ class _Answer:
     about: dict[str, object]
 
 
-def search(
-    query: str, name: str, top_k: int, branch: Branch | None, where: str | None, settings: Settings, as_json: bool
-) -> None:
-    """Print the nearest records of a collection, of those that a filter lets through.
-
-    `where` is the filter's JSON. What is printed as JSON is that of `POST /search/{collection}`.
-    """
-    answer = _ask(query, name, top_k, branch, settings, where=_where(where))
+def search(query: str, name: str, branch: Branch | None, asked: SearchQuery, settings: Settings, as_json: bool) -> None:
+    """Print the nearest records of a collection. What is printed as JSON is that of `POST /search/{collection}`."""
+    answer = _ask(query, name, branch, asked, settings)
     rows = [(rank, f"{hit.score:.3f}", hit.record.id, *_told(hit)) for rank, hit in enumerate(answer.hits, start=1)]
     if as_json:
         print_json({"results": [_result(rank, hit) for rank, hit in enumerate(answer.hits, start=1)], **answer.about})
@@ -68,9 +66,14 @@ def search(
         print_table(("#", "score", "id", "caption", "uri"), rows)
 
 
+def asked(top_k: int, words: float = 0.0, where: str | None = None) -> SearchQuery:
+    """What is asked of a collection; `where` is a filter's JSON. Raises `CommandError` for one that is none."""
+    return SearchQuery.model_construct(top_k=top_k, words=words, filter=_where(where))
+
+
 def keywords(query: str, top_k: int, branch: Branch | None, settings: Settings, as_json: bool) -> None:
     """Print the nearest keywords, and the words heard one by one; the JSON is that of `POST /keywords`."""
-    answer = _ask(query, KEYWORDS, top_k, branch, settings, keywords=True)
+    answer = _ask(query, KEYWORDS, branch, asked(top_k), settings, keywords=True)
     found = [(hit.record.caption or hit.record.id, hit.score) for hit in answer.hits]
     if as_json:
         listed = [
@@ -97,24 +100,23 @@ def _print_words(spoken: SpokenKeywords) -> None:
 
 
 def _ask(
-    query: str,
-    name: str,
-    top_k: int,
-    branch: Branch | None,
-    settings: Settings,
-    *,
-    where: Filter | None = None,
-    keywords: bool = False,
+    query: str, name: str, branch: Branch | None, asked: SearchQuery, settings: Settings, *, keywords: bool = False
 ) -> _Answer:
     decoded = _decode(_read(query, branch, settings.max_body_bytes), settings.max_seconds)
     if decoded.info.truncated:
         stderr().print(f"{plain(query)} broke off; what could be decoded is used")
-    with searchable(name, settings) as (encoder, collection):
+    hears = keywords or (asked.words > 0 and decoded.info.kind == "audio")
+    with searchable({name, KEYWORDS} if hears else {name}, settings) as (encoder, collections):
         require_branch(encoder, branch)
+        collection = collections[name]
         encoding_at = time.perf_counter()
-        vector, slots = embed(encoder, decoded.payload, branch, keywords)
+        vector, slots = embed(encoder, decoded.payload, branch, hears)
         searching_at = time.perf_counter()
-        hits = collection.search(vector, top_k, where)[0]
+        spoken, words = _NO_WORDS, NOTHING
+        if slots and (vocabulary := _vocabulary(encoder, collections[KEYWORDS])):
+            spoken = spoken_keywords(slots, vocabulary, asked.top_k if keywords else MOST_WORDS_OF_A_SLOT)
+            words = heard_in(asked.words, spoken.slots, vocabulary)
+        hits = page_of(collection, vector[0], asked, words).hits
         seconds = {
             "decode": decoded.seconds,
             "queue": 0.0,
@@ -122,18 +124,14 @@ def _ask(
             "search": time.perf_counter() - searching_at,
         }
         about = {"query": decoded.info.model_dump(exclude_unset=True), **_about(encoder, collection, seconds)}
-        return _Answer(hits, _spoken(encoder, collection, slots, top_k), about)
+        return _Answer(hits, spoken, about)
 
 
-def _spoken(encoder: Encoder, collection: Collection, slots: Sequence[KeywordSlot], top_k: int) -> SpokenKeywords:
-    """Empty without slots: then the vocabulary is not read either."""
-    if not slots:
-        return SpokenKeywords(words=[], slots=[])
+def _vocabulary(encoder: Encoder, collection: Collection) -> Vocabulary | None:
+    """None for a model without slots."""
     texts, vectors = texts_of(collection)
     directions = encoder.slot_words(texts)
-    if directions is None:
-        return SpokenKeywords(words=[], slots=[])
-    return spoken_keywords(slots, Vocabulary.of(texts, directions, vectors), top_k)
+    return None if directions is None else Vocabulary.of(texts, directions, vectors)
 
 
 def _where(text: str | None) -> Filter | None:

@@ -155,6 +155,22 @@ def test_keywords_of_a_model_with_slots_are_the_service_s(
             assert ours == theirs
 
 
+def test_words_that_were_heard_count_as_in_the_service(slotted: Speechclip, settings: Settings, tmp_path: Path) -> None:
+    Path("two.wav").write_bytes(said("dog", "guitar"))
+    by_vector = slotted.json("search", "two.wav")["results"]
+    by_words = slotted.json("search", "two.wav", "--words", 0.5)["results"]
+    typed = slotted.json("search", "dog", "--words", 0.5)["results"]
+
+    shutil.copytree(settings.data / "collections", tmp_path / "service" / "collections")
+    with TestClient(create_app(Settings(data=tmp_path / "service"), SlotEncoder())) as client:
+        wait_until_ready(client)
+        answer = client.post("/search/images?words=0.5", files={"file": said("dog", "guitar")})
+    assert by_words == answer.json()["results"]
+    assert [one["id"] for one in by_words[:2]] == ["dog", "guitar"]
+    assert by_words != by_vector
+    assert [one["id"] for one in typed] == [one["id"] for one in slotted.json("search", "dog")["results"]]
+
+
 def test_people_get_both_views(slotted: Speechclip) -> None:
     result = slotted.run("keywords", "-", "--top-k", 2, stdin=said("dog", "guitar"))
     keywords, words = result.stdout.split("\n\n")
