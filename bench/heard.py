@@ -1,8 +1,8 @@
-"""What `words=` does to the figures of a model with keyword slots: `python -m bench.heard [MODEL] [WORK]`.
+"""What `words=` does to the figures of a model with keyword slots: `python -m bench.heard [MODEL] [WORK] [SCENES]`.
 
 The speech of nano's card, over the drawings of the default collection with their names and without, as the service
 looks for them. MODEL: a shipped model, or a folder; WORK: that of `python -m training`, for the names of the drawings.
-`SPEECHCLIP_HUMAN_SPEECH` as there.
+SCENES: a folder of spoken scenes, if their sentences are to be looked for too. `SPEECHCLIP_HUMAN_SPEECH` as there.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from app.demo.collections import image, image_records, lexicon
 from app.query.heard import MOST_RANKED, heard_in
@@ -25,19 +27,22 @@ from bench.report import Report
 from index.backend import Collection
 from index.records import Record
 from index.store import Store
+from models.audio import decode
 from models.encoder import load_encoder
 from models.protocol import Encoder
+from training.datasets import open_dataset
 from training.nano.evaluate import Trial, trials
 from training.nano.lexicon import load_lexicon
 from training.nano.retrieval import recall
 
 WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
 BATCH = 128
+PICTURES, VOICES = "pictures alone", "test_voices"
 Vectors = NDArray[np.float32]
 T = TypeVar("T")
 
 
-def heard(model: str, work: Path) -> Report:
+def heard(model: str, work: Path, scenes: Path | None) -> Report:
     """Recall of every trial by the weight of words, with and without the names of the drawings."""
     encoder, records = load_encoder(model), image_records(lexicon())
     phrases = {record.id: _phrases(record) for record in records}
@@ -52,12 +57,27 @@ def heard(model: str, work: Path) -> Report:
         store = Store(Path(folder))
         galleries = {
             "named": _stored(store, "named", encoder, records, pictures),
-            "pictures alone": _stored(store, "alone", encoder, [Record(one.id) for one in records], pictures),
+            PICTURES: _stored(store, "alone", encoder, [Record(one.id) for one in records], pictures),
         }
         for name, trial in trials(load_lexicon(work / "packages")).items():
             report.add(name, list(_rows(encoder, trial, galleries, vocabulary, phrases)))
+        if scenes is not None:
+            trial, gallery = _spoken_scenes(store, encoder, scenes)
+            own = {id: [id] for id in trial.phrases}
+            report.add(f"scenes, {VOICES}", list(_rows(encoder, trial, {PICTURES: gallery}, vocabulary, own)))
         store.close()
     return report
+
+
+def _spoken_scenes(store: Store, encoder: Encoder, folder: Path) -> tuple[Trial, Collection]:
+    """Each caption in place of a phrase has the id of its picture."""
+    pairs = open_dataset("webdataset", folder, VOICES).pairs
+    files = {str(pair.image_id): pair.image for pair in pairs}
+    pictures = [Image.open(BytesIO(file.read())) for file in files.values()]
+    vectors = np.concatenate([encoder.embed_images(part) for part in _parts(pictures)])
+    waves = [decode(pair.audio.read()).samples for pair in pairs]
+    gallery = _stored(store, "scenes", encoder, [Record(id) for id in files], vectors)
+    return Trial(waves, [str(pair.image_id) for pair in pairs]), gallery
 
 
 def _stored(store: Store, name: str, encoder: Encoder, records: Sequence[Record], vectors: Vectors) -> Collection:
@@ -111,5 +131,5 @@ def _phrases(record: Record) -> list[str]:
 
 
 if __name__ == "__main__":
-    model, work = [*sys.argv[1:], *("nano", "work/nano")[len(sys.argv) - 1 :]]
-    print(heard(model, Path(work)).to_markdown())
+    model, work, *scenes = [*sys.argv[1:], *("nano", "work/nano")[len(sys.argv) - 1 :]]
+    print(heard(model, Path(work), Path(scenes[0]) if scenes else None).to_markdown())
