@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.cli.errors import CommandError
 from app.cli.terminal import progress_bar, waiting
 from app.collector import uncollected
 from app.demo import DEFAULTS, prepare_collections
+from app.query.requests import KEYWORDS
 from app.settings import Settings
 from index import address
 from index.backend import Collection, Store
@@ -43,20 +43,25 @@ def load_model(settings: Settings) -> Encoder:
 
 
 @contextmanager
-def searchable(names: AbstractSet[str], settings: Settings) -> Iterator[tuple[Encoder, Mapping[str, Collection]]]:
-    """The model, and collections of its vectors; what can be wrong with them is found first.
+def searchable(
+    name: str, settings: Settings, words: bool = False
+) -> Iterator[tuple[Encoder, Mapping[str, Collection]]]:
+    """The model, and a collection of its vectors; what can be wrong with that is found first.
 
-    A default collection is made if it is not there, and made anew for another model, as when the service starts.
+    words: with the collection of keywords too, for a model with keyword slots. A default collection is made if it is
+    not there, and made anew for another model, as when the service starts.
     """
-    store = open_store(settings)
+    store, collections = open_store(settings), dict[str, Collection]()
     with ExitStack() as opened:
-        defaults = names & {*DEFAULTS}
-        collections = {name: opened.enter_context(store.open(name)) for name in sorted(names - defaults)}
-        for name in defaults & set(store.names()):
+        if name not in DEFAULTS:
+            collections[name] = opened.enter_context(store.open(name))
+        elif name in store.names():
             store.open(name).close()
         encoder = load_model(settings)
         for collection in collections.values():
             collection.require(encoder.fingerprint)
+        wanted = {name, KEYWORDS} if words and "cascaded" in encoder.branches else {name}
+        defaults = wanted & {*DEFAULTS}
         if defaults:
             with progress_bar() as advance:
                 prepare_collections(store, encoder, advance, defaults)

@@ -106,7 +106,7 @@ def _ask(
     if decoded.info.truncated:
         stderr().print(f"{plain(query)} broke off; what could be decoded is used")
     hears = keywords or (asked.words > 0 and decoded.info.kind == "audio")
-    with searchable({name, KEYWORDS} if hears else {name}, settings) as (encoder, collections):
+    with searchable(name, settings, words=hears) as (encoder, collections):
         require_branch(encoder, branch)
         collection = collections[name]
         encoding_at = time.perf_counter()

@@ -1,8 +1,8 @@
 """Words that were heard bring forward the records that have them: late interaction of keyword slots and records.
 
 A vector has one direction for a whole utterance, and what is near it may be something else that sounds alike. Slots are
-sharper about words, and may be any of several: each of these is looked for in the texts of a record, and as CLIP reads
-it, beside its picture.
+sharper about words, and may be any of several: each of these is looked for in the texts of a record, and beside its
+picture.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 
 import numpy as np
 
@@ -20,9 +21,9 @@ from index.ranking import Hit
 from index.records import Record, Vectors
 
 MOST_RANKED = 200
-"""Nearest results among which those that have the words come first. Those after them come as they are near."""
+"""Nearest results that are looked at for the words. Those after them come as they are near."""
 MOST_LOOKED_FOR, NEAR_A_WORD = 8, 20
-"""Words, the surest ones of all slots, whose nearest records are among those that are ranked; and how many of each."""
+"""Words whose nearest records are looked at as well, and how many of each."""
 TAGS = "keywords"
 """The key of metadata whose texts are a record's own, beside its caption."""
 
@@ -36,7 +37,7 @@ _BETWEEN_WORDS = re.compile(r"\W+")
 class Heard:
     """weight: how much they count; slots: for each slot of an utterance, the words that it may be, and how near.
 
-    vectors: of these words as CLIP reads them, those that the vocabulary has.
+    vectors: (E,) of the records of these words, those that the vocabulary has.
     """
 
     weight: float
@@ -48,34 +49,29 @@ class Heard:
 
     @property
     def looked_for(self) -> Vectors:
-        """(N, E), the surest first."""
-        sure = {word: max(slot.get(word, 0.0) for slot in self.slots) for word in self.vectors}
-        first = sorted(sure, key=lambda word: -sure[word])[:MOST_LOOKED_FOR]
-        return np.array([self.vectors[word] for word in first], np.float32)
+        """(N, E): of each slot its surest word, then of each the second, and so on."""
+        ways = [sorted(slot, key=lambda word: -slot[word]) for slot in self.slots]
+        words = dict.fromkeys(word for rank in zip_longest(*ways) for word in rank if word in self.vectors)
+        return np.array([self.vectors[word] for word in islice(words, MOST_LOOKED_FOR)], np.float32)
 
-    def ranked(self, hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> list[Hit]:
+    def raised(self, hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> list[Hit]:
         """Scores are raised by `weight` times the mean over the slots of the most that a record has of a word: its
         cosine, if it is in the texts of the record, or else times the cosine of the word and the record, over the
         number of slots. vectors: (E,) of the records, by id; one that is not there is compared by its texts alone.
-
-        Ties go to the lower id, as everywhere.
         """
         if not self or not hits:
             return list(hits)
-        bonuses = zip(hits, self._bonuses(hits, vectors), strict=True)
-        raised = [Hit(hit.record, hit.score + bonus) for hit, bonus in bonuses]
-        return sorted(raised, key=lambda hit: (-hit.score, hit.record.id))
-
-    def _bonuses(self, hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> list[float]:
-        words = sorted(set[str]().union(*self.slots))
-        near = self._seen(words, hits, vectors) / len(self.slots)
+        words = {word: column for column, word in enumerate(sorted(set[str]().union(*self.slots)))}
+        near = self._seen([*words], hits, vectors) / len(self.slots)
         for row, hit in enumerate(hits):
             own = text_of(hit.record)
             near[row, [word in own for word in words]] = 1.0
-        sure = [np.array([max(slot.get(word, 0.0), 0.0) for word in words]) for slot in self.slots]
-        best = np.mean([(near * slot).max(axis=1, initial=0.0) for slot in sure], axis=0)
-        bonuses: list[float] = (self.weight * best).tolist()
-        return bonuses
+        best = np.zeros(len(hits))
+        for slot in self.slots:
+            sure = np.maximum([*slot.values()], 0.0)
+            best += (near[:, [words[word] for word in slot]] * sure).max(axis=1, initial=0.0)
+        bonuses = self.weight * best / len(self.slots)
+        return [Hit(hit.record, hit.score + float(bonus)) for hit, bonus in zip(hits, bonuses, strict=True)]
 
     def _seen(self, words: Sequence[str], hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> Vectors:
         """(hits, words): their cosines, none below zero, and none where one of both has no vector."""
@@ -105,7 +101,7 @@ def heard(weight: float, words: Iterable[tuple[int, str, float]], vocabulary: Vo
         own = slots.setdefault(slot, {})
         own[key] = max(score, own.get(key, 0.0))
         if vocabulary is not None and (vector := vocabulary.vector(word)) is not None:
-            vectors[key] = vector
+            vectors.setdefault(key, vector)
     return Heard(weight, list(slots.values()), vectors)
 
 

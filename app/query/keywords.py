@@ -49,13 +49,13 @@ class Vocabulary:
         return cls(left, directions[has_pieces], vectors[has_pieces])
 
     def vector(self, text: str) -> Vectors | None:
-        """(E,), of one of the texts."""
-        row = self._rows.get(text)
+        """(E,), of the text that is this one but for case."""
+        row = self._rows.get(_key(text))
         return None if row is None else self.vectors[row]
 
     @cached_property
     def _rows(self) -> Mapping[str, int]:
-        return {text: row for row, text in enumerate(self.texts)}
+        return {_key(text): row for row, text in enumerate(self.texts)}
 
 
 class Vocabularies:
@@ -86,18 +86,18 @@ class Vocabularies:
         top_k: int,
         offset: int = 0,
         min_score: float | None = None,
-    ) -> SpokenKeywords:
+    ) -> tuple[SpokenKeywords, Vocabulary | None]:
         """`spoken_keywords` with the vocabulary of a collection, which is not made where there are no slots."""
         if not slots:
-            return SpokenKeywords(words=[], slots=[])
+            return SpokenKeywords(words=[], slots=[]), None
         vocabulary = await self.of(collection, pool)
-        return await pool.run(spoken_keywords, slots, vocabulary, top_k, offset, min_score)
+        return await pool.run(spoken_keywords, slots, vocabulary, top_k, offset, min_score), vocabulary
 
     async def _make(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
         texts, vectors = await pool.run(texts_of, collection)
         parts = [tuple(texts[start : start + _AT_ONCE]) for start in range(0, len(texts) or 1, _AT_ONCE)]
         directions = [(await self._engine.encode(Task("words"), part)).vector for part in parts]
-        return Vocabulary.of(texts, np.concatenate(directions), vectors)
+        return await pool.run(Vocabulary.of, texts, np.concatenate(directions), vectors)
 
 
 def texts_of(collection: Collection) -> tuple[list[str], Vectors]:
@@ -108,15 +108,16 @@ def texts_of(collection: Collection) -> tuple[list[str], Vectors]:
     found: dict[str, tuple[str, Vectors]] = {}
     after: str | None = None
     while len(found) < MOST_TEXTS and (page := collection.list(_PAGE, after)):
-        # One that is deleted meanwhile is no word.
-        for record, vector in collection.fetch([record.id for record in page]).values():
+        kept = collection.fetch([record.id for record in page])
+        for record in page:
             text = record.caption or record.id
-            if key := " ".join(text.casefold().split()):
-                found.setdefault(key, (text, vector))
+            # One that is deleted meanwhile is no word.
+            if (key := _key(text)) and record.id in kept:
+                found.setdefault(key, (text, kept[record.id][1]))
         after = page[-1].id
-    kept = [*found.values()][:MOST_TEXTS]
-    vectors = np.array([vector for _, vector in kept], np.float32).reshape(len(kept), collection.dim)
-    return [text for text, _ in kept], vectors
+    first = [*found.values()][:MOST_TEXTS]
+    vectors = np.array([vector for _, vector in first], np.float32).reshape(len(first), collection.dim)
+    return [text for text, _ in first], vectors
 
 
 def spoken_keywords(
@@ -141,6 +142,10 @@ def spoken_keywords(
             for slot, own in zip(slots, scores, strict=True)
         ],
     )
+
+
+def _key(text: str) -> str:
+    return " ".join(text.casefold().split())
 
 
 def _nearest(scores: Vectors, most: int, min_score: float | None) -> list[int]:

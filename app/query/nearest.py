@@ -79,17 +79,24 @@ def _by_words(
     collection: Collection, vector: Vector, heard: Heard, k: int, min_score: float | None, where: Filter | None
 ) -> list[Hit]:
     """The nearest of all and those near to words, as words order them, and then the others as they are near."""
-    nearest = _near_enough(collection.search(vector[None, :], max(k, MOST_RANKED), where)[0], min_score)
-    ranked = {hit.record.id: hit for hit in nearest[:MOST_RANKED]}
+    k = max(k, MOST_RANKED)
+    found = collection.search(vector[None, :], k, where)[0]
+    nearest = _near_enough(found, min_score)
+    looked_at = {hit.record.id: hit for hit in nearest[:MOST_RANKED]}
     vectors: dict[str, Vector] = {}
-    if len(words := heard.looked_for):
-        ids = {*ranked, *(hit.record.id for hits in collection.search(words, NEAR_A_WORD, where) for hit in hits)}
-        kept = collection.fetch([*ids])
-        vectors = {id: own for id, (_, own) in kept.items()}
-        others = [Hit(kept[id][0], float(np.clip(vectors[id] @ vector, -1, 1))) for id in kept.keys() - ranked.keys()]
-        ranked |= {hit.record.id: hit for hit in _near_enough(others, min_score)}
-    rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in ranked]
-    return [*heard.ranked([*ranked.values()], vectors), *rest]
+    if collection.kind == "images" and len(words := heard.looked_for):
+        near_words = collection.search(words, NEAR_A_WORD, where) if collection.count > MOST_RANKED else []
+        records = {hit.record.id: hit.record for hits in near_words for hit in hits}
+        kept = collection.fetch([*{*looked_at, *records}])
+        vectors = {id: own for id, (_, own) in kept.items() if len(own) == len(vector)}
+        others = (records.keys() & vectors.keys()) - looked_at.keys()
+        cosines = [Hit(records[id], float(np.clip(vectors[id] @ vector, -1, 1))) for id in others]
+        looked_at |= {hit.record.id: hit for hit in _near_enough(cosines, min_score)}
+    rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in looked_at]
+    best = [*heard.raised([*looked_at.values()], vectors), *rest]
+    # What was not found at all may be as near as the last one that was.
+    known = [hit for hit in best if len(found) < k or hit.score >= found[-1].score]
+    return sorted(known, key=lambda hit: (-hit.score, hit.record.id))
 
 
 def _near_enough(hits: Sequence[Hit], min_score: float | None) -> list[Hit]:

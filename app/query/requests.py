@@ -233,8 +233,7 @@ class SearchQuery(NearestQuery):
         le=1,
         allow_inf_nan=False,
         description="How much it counts that a record has the words that were heard: in its caption, in "
-        "metadata.keywords, or as CLIP sees them in it. For audio and models with keyword slots; of no effect with "
-        "others.",
+        "metadata.keywords or in its picture. For audio and models with keyword slots; of no effect with others.",
     )
     heard: list[HeardWord] | None = Field(
         None,

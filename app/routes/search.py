@@ -16,7 +16,7 @@ from app.query.combining import find_combined
 from app.query.embedding import Embedded, embed, find_vector
 from app.query.explaining import explain
 from app.query.heard import NOTHING, Heard, heard, heard_in
-from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS
+from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS, Vocabulary
 from app.query.nearest import Page, keyword_of, page_of, result_of, vectors_of
 from app.query.queries import read_query
 from app.query.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
@@ -34,6 +34,7 @@ from app.schemas import (
 from app.state import Loaded, State, state_of
 from app.stopwatch import Stopwatch
 from index.backend import Collection
+from index.errors import CollectionNotFound, ModelMismatch
 
 REVISION_CHARACTERS = 12
 
@@ -136,7 +137,7 @@ async def explain_picture(
 async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
     # Collections are looked up first, so that a wrong name costs nothing.
     collection = await _collection(name, call)
-    if query.words and (query.audio or query.heard) and _has_slots(call):
+    if query.words and query.audio and "cascaded" in call.loaded.engine.encoder.branches:
         await _collection(KEYWORDS, call)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=query.words > 0)
     page = await _page(call, collection, embedded, query, await _heard(call, query, embedded))
@@ -161,7 +162,7 @@ async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
     collection = await _collection(KEYWORDS, call)
     embedded = await find_combined(call.state, call.loaded, query, KEYWORDS, call.watch, keywords=True)
     page = await _page(call, collection, embedded, query)
-    spoken = await call.loaded.vocabularies.spoken(
+    spoken, _ = await call.loaded.vocabularies.spoken(
         embedded.slots, collection, call.state.searching, query.top_k, query.offset, query.min_score
     )
     found = [keyword_of(hit, rank) for rank, hit in enumerate(page.hits, start=query.offset + 1)]
@@ -182,22 +183,28 @@ async def _keywords(call: _Call, query: KeywordQuery) -> KeywordsResponse:
 
 async def _heard(call: _Call, query: SearchQuery, embedded: Embedded) -> Heard:
     """The words of the query: those that came with its vector, or those of its slots. Raises `CollectionNotFound`."""
-    told = [(one.slot, one.word, one.score) for one in query.heard or ()]
-    if not query.words or not (told or embedded.slots):
+    searching = call.state.searching
+    if query.heard and query.words:
+        told = [(one.slot, one.word, one.score) for one in query.heard]
+        return await searching.run(heard, query.words, told, await _vocabulary(call))
+    if not embedded.slots:
         return NOTHING
-    if not _has_slots(call):
-        return heard(query.words, told)
-    vocabularies, searching = call.loaded.vocabularies, call.state.searching
     collection = await _collection(KEYWORDS, call)
-    vocabulary = await vocabularies.of(collection, searching)
-    if told:
-        return heard(query.words, told, vocabulary)
-    spoken = await vocabularies.spoken(embedded.slots, collection, searching, MOST_WORDS_OF_A_SLOT)
+    spoken, vocabulary = await call.loaded.vocabularies.spoken(
+        embedded.slots, collection, searching, MOST_WORDS_OF_A_SLOT
+    )
     return heard_in(query.words, spoken.slots, vocabulary)
 
 
-def _has_slots(call: _Call) -> bool:
-    return "cascaded" in call.loaded.engine.encoder.branches
+async def _vocabulary(call: _Call) -> Vocabulary | None:
+    """None for a model without slots, and where it cannot be had: words from elsewhere have texts all the same."""
+    if "cascaded" not in call.loaded.engine.encoder.branches:
+        return None
+    try:
+        collection = await _collection(KEYWORDS, call)
+    except (CollectionNotFound, ModelMismatch):
+        return None
+    return await call.loaded.vocabularies.of(collection, call.state.searching)
 
 
 async def _embed(call: _Call, query: EmbedQuery) -> EmbedResponse:

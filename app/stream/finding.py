@@ -86,11 +86,11 @@ class Finder:
     async def _spoken(self, encoded: Encoded) -> tuple[SpokenKeywords, Heard]:
         if not encoded.slots:
             return SpokenKeywords(words=[], slots=[]), NOTHING
-        vocabularies, searching = self._loaded.vocabularies, self._state.searching
+        searching = self._state.searching
         collection = await searching.run(self._collection, KEYWORDS)
         most = max(self._wanted.keywords, MOST_WORDS_OF_A_SLOT)
-        spoken = await vocabularies.spoken(encoded.slots, collection, searching, most)
-        return spoken, heard_in(self._wanted.words, spoken.slots, await vocabularies.of(collection, searching))
+        spoken, vocabulary = await self._loaded.vocabularies.spoken(encoded.slots, collection, searching, most)
+        return spoken, heard_in(self._wanted.words, spoken.slots, vocabulary)
 
     async def _keywords(
         self, vector: Vector, spoken: SpokenKeywords, offset_s: float, watch: Stopwatch

@@ -171,6 +171,15 @@ def test_words_that_were_heard_count_as_in_the_service(slotted: Speechclip, sett
     assert [one["id"] for one in typed] == [one["id"] for one in slotted.json("search", "dog")["results"]]
 
 
+def test_a_model_without_slots_needs_no_vocabulary(speechclip: Speechclip, settings: Settings) -> None:
+    store = Store(settings.data / "collections")
+    store.delete("keywords")
+    Path("dog.wav").write_bytes(said("dog"))
+
+    assert speechclip.json("search", "dog.wav", "--words", 0.5)["results"][0]["id"] == "dog"
+    assert "keywords" not in store.names()
+
+
 def test_people_get_both_views(slotted: Speechclip) -> None:
     result = slotted.run("keywords", "-", "--top-k", 2, stdin=said("dog", "guitar"))
     keywords, words = result.stdout.split("\n\n")

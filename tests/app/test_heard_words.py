@@ -148,6 +148,11 @@ def test_the_vocabulary_has_to_be_there(slots: TestClient) -> None:
 
     assert_problem(answer, 404, "collection_not_found")
     assert slots.post("/search/images", content=UTTERANCE, headers=WAV).status_code == 200
+    # What somebody has heard is looked for in texts all the same.
+    vector = slots.post("/embed", content=UTTERANCE, headers=WAV).json()["vector"]
+    told = {"vector": vector, "words": 1, "heard": [{"word": "guitar", "slot": 0, "score": 0.5}]}
+    without = searched(slots, "/search/images", json={"vector": vector})
+    assert searched(slots, "/search/images", json=told)["guitar"] == pytest.approx(without["guitar"] + 0.5, abs=1e-5)
 
 
 def test_while_somebody_speaks_they_count_too(slots: TestClient) -> None:

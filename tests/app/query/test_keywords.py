@@ -133,6 +133,18 @@ def test_the_texts_are_captions_or_else_ids_once_each(store: Store) -> None:
         np.testing.assert_array_equal(vectors, [collection.vector(id) for id in ("id 00000", "id 00002", "id 00003")])
 
 
+def test_texts_come_in_the_order_of_their_ids_whatever_the_order_of_what_is_fetched(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with collection_of(store, ["Dog", "dog", "cat"]) as collection:
+        fetch = collection.fetch
+        monkeypatch.setattr(collection, "fetch", lambda ids: dict(reversed(fetch(ids).items())))
+        texts, vectors = texts_of(collection)
+
+        assert texts == ["Dog", "cat"]
+        np.testing.assert_array_equal(vectors, [collection.vector("id 00000"), collection.vector("id 00002")])
+
+
 def test_a_large_vocabulary_is_cut(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keywords, "MOST_TEXTS", 5)
     monkeypatch.setattr(keywords, "_PAGE", 3)

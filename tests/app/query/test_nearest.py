@@ -89,6 +89,48 @@ def test_each_is_there_once_and_all_are_there(collection: Collection, toward: He
     assert pages[1] == pages[0][7:]
 
 
+@pytest.mark.parametrize("weight", [0.01, 0.3, 3.0])
+def test_pages_are_pages_of_one_list_that_falls(collection: Collection, weight: float) -> None:
+    words = heard(weight, [(0, "dog", 1.0)], Vocabulary.of(["dog"], FAR[None], FAR[None]))
+    whole = searched(collection, words, top_k=COUNT)
+    scores = [hit.score for hit in whole]
+
+    assert scores == sorted(scores, reverse=True)
+    for top_k, offset in ((10, 0), (MOST_RANKED, 0), (50, MOST_RANKED - 10), (30, MOST_RANKED + 60)):
+        page = searched(collection, words, top_k=top_k, offset=offset)
+        expected = [(hit.record.id, hit.score) for hit in whole[offset : offset + top_k]]
+        assert [hit.record.id for hit in page] == [id for id, _ in expected]
+        assert [hit.score for hit in page] == pytest.approx([score for _, score in expected], abs=1e-5)
+
+
+def test_a_group_is_its_nearest_record_with_words_too(collection: Collection) -> None:
+    """One that is far away and near to a word does not stand for those that are nearer all the same."""
+    near_and_far = {MOST_RANKED + 20: "both", COUNT - 1: "both"}
+    collection.add(
+        [Record(f"{n:04}", metadata={"group": group}) for n, group in near_and_far.items()],
+        np.stack([collection.vector(f"{n:04}") for n in near_and_far]),
+    )
+    words = heard(0.01, [(0, "dog", 1.0)], Vocabulary.of(["dog"], FAR[None], FAR[None]))
+    found = searched(collection, words, top_k=120, group_by=parse_field("metadata.group"))
+
+    assert f"{MOST_RANKED + 20:04}" in [hit.record.id for hit in found]
+    assert f"{COUNT - 1:04}" not in [hit.record.id for hit in found]
+
+
+def test_words_choose_what_diversity_spreads(collection: Collection, toward: Heard) -> None:
+    found = searched(collection, toward, diversity=0.0, top_k=COUNT)
+
+    assert [hit.record.id for hit in found] == [hit.record.id for hit in searched(collection, toward, top_k=COUNT)]
+
+
+def test_texts_are_not_looked_at_as_pictures_are(collection: Collection, tmp_path: Path, toward: Heard) -> None:
+    """CLIP finds any two texts alike."""
+    texts = Store(tmp_path / "texts").create("texts", "captions", 2, "f" * 64)
+    texts.add([Record("near"), Record("far")], np.stack([FAR[::-1], FAR]))
+
+    assert [(hit.record.id, hit.score) for hit in searched(texts, toward)] == [("near", 1.0), ("far", 0.0)]
+
+
 def test_the_least_cosine_is_that_of_the_whole_and_a_filter_holds(collection: Collection, toward: Heard) -> None:
     near = searched(collection, toward, top_k=COUNT, min_score=0.9)
     others = searched(collection, toward, filter=filter_of(f'{{"id": {{"ne": "{COUNT - 1:04}"}}}}'))
