@@ -1,8 +1,8 @@
 """What `words=` does to the figures of a model with keyword slots: `python -m bench.heard [MODEL] [WORK] [SCENES]`.
 
 The speech of nano's card, over the drawings of the default collection with their names and without. A word's vector is
-that of its text, where the service's own `keywords` have something of the drawings in them. MODEL: a shipped model, or a
-folder; WORK: that of `python -m training`, for the names of the drawings. SCENES: a folder of spoken scenes, if their
+that of its text, where the service's own `keywords` have something of the drawings in them. MODEL: a shipped model, or
+a folder; WORK: that of `python -m training`, for the names of the drawings. SCENES: a folder of spoken scenes, if their
 sentences are to be looked for too. `SPEECHCLIP_HUMAN_SPEECH` as there.
 """
 
