@@ -78,6 +78,12 @@ def tune(work: Work = DEFAULT_WORK) -> None:
 
 
 @app.command()
+def again(model: str, out: Path, work: Work = DEFAULT_WORK) -> None:
+    """Go on tuning from MODEL, a folder or a shipped one, with the speech there is, to the model folder OUT."""
+    _workshop(work).again(model, out)
+
+
+@app.command()
 def export(out: Path, card: Path, work: Work = DEFAULT_WORK) -> None:
     """Write the model folder OUT with the model card CARD."""
     _workshop(work).export(out, card.read_text(encoding="utf-8"))

@@ -17,6 +17,8 @@ def tiny_recipe(steps: int = 4) -> Recipe:
         listen=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
         align=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
         tune=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3),
+        phonemes=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3, thawed=0),
+        again=Stage(steps=steps, batch=8, matrix_rate=0.02, rate=5e-3, thawed=0),
         frozen_batches=3,
         model=ModelConfig(
             name="tiny",

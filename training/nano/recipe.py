@@ -34,6 +34,9 @@ class Recipe(BaseModel):
     listen: Stage = Stage(steps=1_400, batch=64, matrix_rate=0.02, rate=1.5e-3)
     align: Stage = Stage(steps=5_000, batch=128, matrix_rate=0.02, rate=1e-3)
     tune: Stage = Stage(steps=10_000, batch=128, matrix_rate=0.012, rate=7e-4, warmup=0.02, thawed=1_400)
+    phonemes: Stage = Stage(steps=120, batch=128, matrix_rate=0.05, rate=8e-3, thawed=0)
+    again: Stage = Stage(steps=900, batch=128, matrix_rate=0.006, rate=4e-4, warmup=0.03, thawed=0)
+    sharpness: float = 150.0  # 1 / tau of a tuned model, which no model folder tells
     frozen_batches: int = 500
     model: ModelConfig = ModelConfig(
         name="nano",

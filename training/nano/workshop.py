@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,18 +14,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from models.clip import Tokenizer, build_clip
 from models.encoder import load_encoder
-from models.folder import save_model
+from models.folder import find_model, save_model
 from models.protocol import Encoder
+from models.published.shelf import read_card
 from models.speechclip import SpeechClip
 from training.errors import NotReady
 from training.nano.batches import SpokenCorpus
 from training.nano.checkpoint import load_stage
 from training.nano.clip_stage import train_clip
-from training.nano.corpora import heard, with_scenes
+from training.nano.corpora import Weighted, heard, with_scenes
 from training.nano.ctc import PhonemeLoss
 from training.nano.drawings import HELD_OUT, TRAINING, cached_vendor
 from training.nano.evaluate import Gallery, drawings_gallery, figures, keywords_gallery, slot_figures
@@ -38,7 +40,7 @@ from training.nano.recipe import Recipe
 from training.nano.retrieval import Recall
 from training.nano.scene_stage import cached_scenes, train_scenes
 from training.nano.speech_stages import listening, train_speech, tuning
-from training.nano.spoken_scenes import spoken_scenes
+from training.nano.spoken_scenes import SpokenScenes, spoken_scenes
 from training.nano.text_stage import train_text
 from training.published.vocabulary import count_subwords, in_order
 
@@ -108,27 +110,61 @@ class Workshop:
         listener = self._listener_from("listen", corpus[0])
         stage, seed = self.recipe.align, self.recipe.seed
         frozen = freeze(listener, corpus, self.recipe.frozen_batches, stage.batch, seed)
-        train_head(self.folder / "align.pt", listener, frozen, self._pairs(corpus[0].phrases), stage, seed)
+        pairs = drawing_pairs(self.clip(), self._drawings, corpus[0].phrases, self.lexicon.members)
+        train_head(self.folder / "align.pt", listener, frozen, pairs, stage, seed)
 
     def tune(self) -> None:
         """Encoder and head together; the convolutions, which are a third of the work, only at first.
 
         Captions of scenes are heard too where there are some.
         """
+        corpus, scenes = self._said()
+        phrases = corpus[0].phrases
+        listener, clip = self._listener_from("align", corpus[0]), self.clip()
+        keywords = KeywordLoss(clip, phrases, self._vocabulary(phrases), self._tokens)
+        listener.cascaded_branch.keyword_norm.start_at(keywords.table)
+        objective = tuning(listener, self._phonemes(phrases), self._all_pairs(clip, phrases, scenes), keywords)
+        checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
+        train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, partial(self.report, clip))
+
+    def again(self, model: str, out: Path) -> None:
+        """Tuning goes on from a model folder, or a shipped model, with what speech there is now, to another folder.
+
+        What training alone needs is in no model folder: phonemes are learnt anew, with everything else as it is.
+        """
+        folder, seed = find_model(model), self.recipe.seed
+        network, name = folder.load(), folder.fingerprint[:12]
+        clip = network.clip.eval().requires_grad_(False)
+        corpus, scenes = self._said()
+        phrases = corpus[0].phrases
+        phonemes = self._phonemes(phrases)
+        listener = Listener(folder.config, phonemes.symbols)
+        listener.load_state_dict(network.state_dict(), strict=False)
+        listener.scale.data.fill_(math.log(self.recipe.sharpness))
+        listener.audio_encoder.requires_grad_(False)
+        fitted = self.folder / f"phonemes-{name}.pt"
+        train_speech(fitted, listener, listening(listener, phonemes), corpus, self.recipe.phonemes, seed)
+        listener.audio_encoder.requires_grad_(True)
+        keywords = KeywordLoss(clip, phrases, folder.vocabulary, self._tokens)
+        objective = tuning(listener, phonemes, self._all_pairs(clip, phrases, scenes), keywords)
+        tuned = self.folder / f"again-{name}.pt"
+        train_speech(tuned, listener, objective, corpus, self.recipe.again, seed, partial(self.report, clip))
+        network.load_state_dict(_speech_side(listener.state_dict()), strict=False)
+        save_model(network, out, folder.vocabulary, read_card(folder.path), half=True)
+
+    def _said(self) -> tuple[Weighted, SpokenScenes | None]:
+        """Names, and the captions of scenes where there are some."""
         corpus = heard(self.speech, self.lexicon.members.__contains__)
         scenes = spoken_scenes(self.spoken_scenes) if self.spoken_scenes.is_dir() else None
-        if scenes:
-            corpus = with_scenes(corpus, scenes.source)
-        phrases = corpus[0].phrases
-        listener = self._listener_from("align", corpus[0])
-        clip, tokens = self.clip(), self._tokens
-        pairs = [self._pairs(phrases), text_pairs(clip, tokens, self.lexicon.phrases, phrases)]
-        pairs += scenes.pairs(clip, tokens, phrases) if scenes else ()
-        keywords = KeywordLoss(clip, phrases, self._vocabulary(phrases), tokens)
-        listener.cascaded_branch.keyword_norm.start_at(keywords.table)
-        objective = tuning(listener, self._phonemes(phrases), pairs, keywords)
-        checkpoint, seed = self.folder / "tune.pt", self.recipe.seed
-        train_speech(checkpoint, listener, objective, corpus, self.recipe.tune, seed, self.report)
+        return (with_scenes(corpus, scenes.source) if scenes else corpus), scenes
+
+    def _all_pairs(self, clip: nn.Module, phrases: Sequence[str], scenes: SpokenScenes | None) -> Sequence[PairLoss]:
+        """Of names and captions, with pictures and with texts."""
+        names = (
+            drawing_pairs(clip, self._drawings, phrases, self.lexicon.members),
+            text_pairs(clip, self._tokens, self.lexicon.phrases, phrases),
+        )
+        return [*names, *(scenes.pairs(clip, self._tokens, phrases) if scenes else ())]
 
     def _listener_from(self, stage: str, corpus: SpokenCorpus) -> Listener:
         listener = self._listener(self._phonemes(corpus.phrases))
@@ -141,16 +177,12 @@ class Workshop:
         """Those that are trained on."""
         return [cached_vendor(self.packages, self.folder, vendor, self.lexicon) for vendor in TRAINING]
 
-    def _pairs(self, phrases: Sequence[str]) -> PairLoss:
-        return drawing_pairs(self.clip(), self._drawings, phrases, self.lexicon.members)
-
     @property
     def _tokens(self) -> Tokenizer:
         return Tokenizer.of(self.recipe.model.clip.text)
 
-    def report(self, listener: Listener) -> Mapping[str, Mapping[int, float]]:
+    def report(self, clip: nn.Module, listener: Listener) -> Mapping[str, Mapping[int, float]]:
         """Recalls of the model card for a network in training."""
-        clip = self.clip()
         galleries = [self._gallery(vendor, lambda pixels: embed_drawings(clip, pixels).numpy()) for vendor in JUDGED]
         found = figures(self.lexicon, galleries, listener.embed_speech)
         return {title: recall.at for title, recall in found.items()}
@@ -182,8 +214,9 @@ class Workshop:
         saved, clip = torch.load(self.folder / "tune.pt", weights_only=True)["weights"], self.clip()
         vocabulary = json.loads((self.folder / VOCABULARY).read_text(encoding="utf-8"))
         model = SpeechClip(self.recipe.model_of(len(vocabulary)), vocabulary)
-        speech = {name: saved[name] for name in saved if name.startswith(("audio_encoder.", "cascaded_branch."))}
-        model.load_state_dict(speech | {f"clip.{name}": tensor for name, tensor in clip.state_dict().items()})
+        model.load_state_dict(
+            _speech_side(saved) | {f"clip.{name}": tensor for name, tensor in clip.state_dict().items()}
+        )
         save_model(model, out, vocabulary, card, half=True)
 
     def _phonemes(self, phrases: Sequence[str]) -> PhonemeLoss:
@@ -199,6 +232,11 @@ class Workshop:
         found = in_order(count_subwords([*self.lexicon.phrases, *phrases], self._tokens), self._tokens)
         (self.folder / VOCABULARY).write_text(json.dumps(found), encoding="utf-8")
         return found
+
+
+def _speech_side(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Of a listener, what a model has of it."""
+    return {name: weights[name] for name in weights if name.startswith(("audio_encoder.", "cascaded_branch."))}
 
 
 def _missing(folder: Path, stage: str) -> NotReady:

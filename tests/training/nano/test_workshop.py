@@ -103,6 +103,44 @@ def tuned_listener(work: Path) -> Listener:
     return listener
 
 
+def test_a_model_folder_is_enough_to_go_on_from(work: Path, tmp_path: Path) -> None:
+    shop, first, second = Workshop(work, tiny_recipe()), tmp_path / "first", tmp_path / "second"
+    all_stages(shop, first)
+    shop.again(str(first), second)
+    before, after = (find_model(str(folder)).load().state_dict() for folder in (first, second))
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+
+    assert find_model(str(second)).vocabulary == find_model(str(first)).vocabulary
+    assert (second / "README.md").read_text(encoding="utf-8") == CARD
+    assert any(name.startswith("audio_encoder.hubert.encoder") for name in moved)
+    assert any(name.startswith("cascaded_branch.") for name in moved)
+    assert not any(name.startswith(("clip.", "audio_encoder.hubert.feature_extractor")) for name in moved)
+
+
+def test_phonemes_are_learnt_before_anything_else_moves(work: Path, tmp_path: Path) -> None:
+    """A new layer for them would spoil what the encoder knows."""
+    shop, first = Workshop(work, tiny_recipe()), tmp_path / "first"
+    all_stages(shop, first)
+    shop.again(str(first), tmp_path / "second")
+    (saved,) = work.glob("phonemes-*.pt")
+    fitted, before = torch.load(saved, weights_only=True)["weights"], find_model(str(first)).load().state_dict()
+
+    assert all(torch.equal(fitted[name], before[name]) for name in before.keys() & fitted.keys())
+    assert float(fitted["scale"].exp()) == pytest.approx(tiny_recipe().sharpness)
+
+
+def test_what_was_cut_off_goes_on_and_what_is_done_is_done(
+    work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, first = Workshop(work, tiny_recipe()), tmp_path / "first"
+    all_stages(shop, first)
+    shop.again(str(first), tmp_path / "second")
+    monkeypatch.setattr("training.nano.speech_stages.Optimiser.step", lambda *_: pytest.fail("it is done"))
+    shop.again(str(first), tmp_path / "third")
+
+    assert find_model(str(tmp_path / "third")).fingerprint == find_model(str(tmp_path / "second")).fingerprint
+
+
 def test_the_vocabulary_is_what_is_said_and_what_could_be(work: Path, tmp_path: Path, lexicon: Lexicon) -> None:
     write_captions(work, "train a dog", "train two cats")
     all_stages(Workshop(work, tiny_recipe(1)), tmp_path / "model")
