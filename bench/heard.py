@@ -36,7 +36,7 @@ from training.nano.evaluate import Trial, trials
 from training.nano.lexicon import load_lexicon
 from training.nano.retrieval import recall
 
-WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.5)
+WEIGHTS = (0.0, 0.2, 0.3)
 BATCH = 128
 PICTURES, VOICES = "pictures alone", "test_voices"
 Vectors = NDArray[np.float32]

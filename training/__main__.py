@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from training.errors import NotReady
+from training.nano.average import average
 from training.nano.gallery import write_gallery
 from training.nano.lexicon import fetch_packages
 from training.nano.recipe import Recipe
@@ -81,6 +82,14 @@ def tune(work: Work = DEFAULT_WORK) -> None:
 def again(model: str, out: Path, work: Work = DEFAULT_WORK) -> None:
     """Go on tuning from MODEL, a folder or a shipped one, with the speech there is, to the model folder OUT."""
     _workshop(work).again(model, out)
+
+
+@app.command()
+def between(
+    model: str, other: str, out: Path, share: Annotated[float, typer.Option(min=0, max=1, help="Of OTHER.")] = 0.5
+) -> None:
+    """Average the weights of MODEL and of OTHER, which goes on from it, to the model folder OUT."""
+    average(model, other, share, out)
 
 
 @app.command()

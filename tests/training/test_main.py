@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from training.__main__ import app, main
 
-COMMANDS = ("fetch", "speak", "clip", "read", "scenes", "listen", "align", "tune", "export", "gallery", "evaluate")
+STAGES = ("clip", "read", "scenes", "listen", "align", "tune", "again")
+COMMANDS = ("fetch", "speak", *STAGES, "export", "gallery", "evaluate")
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> str:
@@ -27,7 +28,7 @@ def test_help_names_every_step() -> None:
     said = CliRunner().invoke(app, ["--help"])
 
     assert said.exit_code == 0
-    assert [command for command in COMMANDS if command not in said.output] == []
+    assert [command for command in (*COMMANDS, "between") if command not in said.output] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
