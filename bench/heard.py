@@ -43,7 +43,7 @@ Vectors = NDArray[np.float32]
 T = TypeVar("T")
 
 
-def heard(model: str, work: Path, scenes: Path | None) -> Report:
+def heard(model: str, work: Path, scenes: Path | None = None) -> Report:
     """Recall of every trial by the weight of words, with and without the names of the drawings."""
     encoder, records = load_encoder(model), image_records(lexicon())
     phrases = {record.id: _phrases(record) for record in records}

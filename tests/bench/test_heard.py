@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.collections import image_records, lexicon
+from app.demo.collections import lexicon
 from bench import heard
 from bench.heard import WEIGHTS
-from index.ranking import Hit
 from tests.tiny_model import save_tiny_model
 from tests.training.fake_voices import tone
+from tests.training.tiny_scenes import write_scenes
 from training.nano.evaluate import Trial
 
 
@@ -24,13 +24,27 @@ def _one_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(heard, "lexicon", lambda: [one for one in lexicon() if "camel" in one.keywords])
 
 
-def test_there_is_a_row_for_every_weight(tmp_path: Path) -> None:
+def test_there_is_a_row_for_every_weight_with_names_and_without(tmp_path: Path) -> None:
     model = save_tiny_model(tmp_path / "tiny", branch="hybrid+")
     (section,) = heard.heard(str(model), tmp_path).sections
 
-    assert (section.title, [row["words"] for row in section.rows]) == ("words", list(WEIGHTS))
-    assert [row["utterances"] for row in section.rows] == [1] * len(WEIGHTS)
-    assert all(row["R@10"] == 100.0 for row in section.rows)
+    assert section.title == "words"
+    assert [(row["drawings"], row["words"]) for row in section.rows] == [
+        (drawings, weight) for drawings in ("named", "pictures alone") for weight in WEIGHTS
+    ]
+    assert {row["utterances"] for row in section.rows} == {1}
+    assert {row["R@10"] for row in section.rows} == {100.0}
+
+
+def test_sentences_look_for_the_pictures_of_their_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heard, "VOICES", "dev")
+    model = save_tiny_model(tmp_path / "tiny", branch="hybrid+")
+    write_scenes(tmp_path / "scenes")
+    *_, section = heard.heard(str(model), tmp_path, tmp_path / "scenes").sections
+
+    assert section.title == "scenes, dev"
+    assert [(row["drawings"], row["words"]) for row in section.rows] == [("pictures alone", one) for one in WEIGHTS]
+    assert {row["R@10"] for row in section.rows} == {100.0}
 
 
 def test_without_slots_there_is_nothing_to_measure(tmp_path: Path) -> None:
@@ -41,8 +55,6 @@ def test_without_slots_there_is_nothing_to_measure(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_not_among_the_nearest_is_behind_them() -> None:
-    hits = [Hit(record, 0.5) for record in image_records(lexicon())]
-    last = hits[-1].record.caption or ""
+    found = [["dog", "pet"], ["camel", "pet"]]
 
-    assert 1 <= heard._rank(hits, last) <= len(hits)
-    assert heard._rank(hits, "quux") == len(hits) + 1
+    assert [heard._rank(found, phrase) for phrase in ("pet", "camel", "quux")] == [1, 2, 3]
