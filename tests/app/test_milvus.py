@@ -13,6 +13,10 @@ from fastapi.testclient import TestClient
 
 from app import startup
 from app.main import create_app
+from app.query.heard import MOST_RANKED, heard
+from app.query.keywords import Vocabulary
+from app.query.nearest import page_of
+from app.query.requests import SearchQuery, filter_of
 from app.settings import Settings
 from index import address
 from index.backend import Store
@@ -75,6 +79,29 @@ def test_items_come_and_go_and_are_there_after_a_restart(tmp_path: Path, encoder
         assert ids(client.post("/search/new", json={"text": "apple"}).json()) == ["a"]
         assert client.delete("/collections/new").status_code == 204
         assert_problem(client.post("/search/new", json={"text": "apple"}), 404, "collection_not_found")
+
+
+@pytest.mark.parametrize("where", [None, '{"metadata.part": {"eq": 1}}', '{"caption": {"contains": "do"}}'])
+def test_words_that_were_heard_choose_there_as_here(tmp_path: Path, where: str | None) -> None:
+    """With more records than are looked at, and filters that Milvus can tell and cannot."""
+    random, count = np.random.default_rng(0), MOST_RANKED + 100
+    vectors = random.standard_normal((count, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    records = [Record(f"{n:03}", caption="dog" if n % 9 == 0 else None, metadata={"part": n % 3}) for n in range(count)]
+    vocabulary = Vocabulary.of(["dog", "cat"], vectors[:2], vectors[:2])
+    words = heard(0.5, [(0, "dog", 0.6), (0, "cat", 0.5), (1, "cat", 0.7)], vocabulary)
+    query = SearchQuery.model_construct(top_k=50, filter=filter_of(where) if where else None)
+    found = []
+    for kind in ("faiss", "milvus-lite"):
+        store = address.open_store(kind, tmp_path / kind)
+        with store.create("mine", "images", 8, "f" * 64) as collection:
+            collection.add(records, vectors)
+            found.append(page_of(collection, vectors[5], query, words).hits)
+        store.close()
+    here, there = found
+
+    assert [hit.record.id for hit in there] == [hit.record.id for hit in here]
+    assert [hit.score for hit in there] == pytest.approx([hit.score for hit in here], abs=1e-5)
 
 
 def test_what_milvus_cannot_do_is_told(client: TestClient) -> None:
