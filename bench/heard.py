@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,15 +31,13 @@ from models.audio import decode
 from models.encoder import load_encoder
 from models.protocol import Encoder
 from training.datasets import open_dataset
-from training.nano.evaluate import Trial, trials
+from training.nano.evaluate import Trial, in_parts, trials
 from training.nano.lexicon import load_lexicon
 from training.nano.retrieval import recall
 
 WEIGHTS = (0.0, 0.2, 0.3)
-BATCH = 128
 PICTURES, VOICES = "pictures alone", "test_voices"
 Vectors = NDArray[np.float32]
-T = TypeVar("T")
 
 
 def heard(model: str, work: Path, scenes: Path | None = None) -> Report:
@@ -51,9 +48,9 @@ def heard(model: str, work: Path, scenes: Path | None = None) -> Report:
     directions = encoder.slot_words(texts)
     if directions is None:
         sys.exit(f"{model} has no keyword slots")
-    read = np.concatenate([encoder.embed_texts(part) for part in _parts(texts)])
+    read = in_parts(encoder.embed_texts, texts)
     vocabulary, report = Vocabulary.of(texts, directions, read), Report("Words that were heard", {"model": model})
-    pictures = np.concatenate([encoder.embed_images([image(one.id) for one in part]) for part in _parts(records)])
+    pictures = in_parts(encoder.embed_images, [image(one.id) for one in records])
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         galleries = {
@@ -75,9 +72,8 @@ def _spoken_scenes(store: Store, encoder: Encoder, folder: Path) -> tuple[Trial,
     pairs = open_dataset("webdataset", folder, VOICES).pairs
     files = {str(pair.image_id): pair.image for pair in pairs}
     pictures = [Image.open(BytesIO(file.read())) for file in files.values()]
-    vectors = np.concatenate([encoder.embed_images(part) for part in _parts(pictures)])
     waves = [decode(pair.audio.read()).samples for pair in pairs]
-    gallery = _stored(store, "scenes", encoder, [Record(id) for id in files], vectors)
+    gallery = _stored(store, "scenes", encoder, [Record(id) for id in files], in_parts(encoder.embed_images, pictures))
     return Trial(waves, [str(pair.image_id) for pair in pairs]), gallery
 
 
@@ -120,10 +116,6 @@ def _rows(
 def _rank(found: Sequence[Sequence[str]], phrase: str) -> int:
     """From 1; one more than there are where none is right."""
     return 1 + next((place for place, own in enumerate(found) if phrase in own), len(found))
-
-
-def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))
 
 
 def _phrases(record: Record) -> list[str]:

@@ -58,8 +58,8 @@ def searchable(
         elif name in store.names():
             store.open(name).close()
         encoder = load_model(settings)
-        for collection in collections.values():
-            collection.require(encoder.fingerprint)
+        if name in collections:
+            collections[name].require(encoder.fingerprint)
         wanted = {name, KEYWORDS} if words and "cascaded" in encoder.branches else {name}
         defaults = wanted & {*DEFAULTS}
         if defaults:

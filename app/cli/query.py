@@ -19,7 +19,14 @@ from app.errors import InvalidParameter
 from app.media import TYPES
 from app.query.embedding import require_branch
 from app.query.heard import NOTHING, heard_in
-from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS, Vocabulary, spoken_keywords, texts_of
+from app.query.keywords import (
+    MOST_WORDS_OF_A_SLOT,
+    NO_WORDS,
+    SCORE_DIGITS,
+    Vocabulary,
+    spoken_keywords,
+    texts_of,
+)
 from app.query.nearest import page_of
 from app.query.queries import sniff, validated
 from app.query.requests import KEYWORDS, MediaQuery, SearchQuery, filter_of
@@ -36,7 +43,6 @@ from models.images import decode_image
 from models.protocol import Encoder
 
 Payload = NDArray[np.float32] | Image | str
-_NO_WORDS = SpokenKeywords(words=[], slots=[])
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ def _ask(
         encoding_at = time.perf_counter()
         vector, slots = embed(encoder, decoded.payload, branch, hears)
         searching_at = time.perf_counter()
-        spoken, words = _NO_WORDS, NOTHING
+        spoken, words = NO_WORDS, NOTHING
         if slots and (vocabulary := _vocabulary(encoder, collections[KEYWORDS])):
             spoken = spoken_keywords(slots, vocabulary, asked.top_k if keywords else MOST_WORDS_OF_A_SLOT)
             words = heard_in(asked.words, spoken.slots, vocabulary)

@@ -26,6 +26,7 @@ MOST_WORDS_OF_A_SLOT = 10
 LEAST_SHARE = 0.9
 """Of the score of a slot's nearest piece, that its nearest word has where what it heard is in the vocabulary."""
 SCORE_DIGITS, SECOND_DIGITS = 6, 3
+NO_WORDS = SpokenKeywords(words=[], slots=[])
 
 _PAGE = 2000
 _AT_ONCE = 1000  # texts that the encoder's thread takes at one time; queries come in between
@@ -89,7 +90,7 @@ class Vocabularies:
     ) -> tuple[SpokenKeywords, Vocabulary | None]:
         """`spoken_keywords` with the vocabulary of a collection, which is not made where there are no slots."""
         if not slots:
-            return SpokenKeywords(words=[], slots=[]), None
+            return NO_WORDS, None
         vocabulary = await self.of(collection, pool)
         return await pool.run(spoken_keywords, slots, vocabulary, top_k, offset, min_score), vocabulary
 

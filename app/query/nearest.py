@@ -78,7 +78,7 @@ def keyword_of(hit: Hit, rank: int) -> Keyword:
 def _by_words(
     collection: Collection, vector: Vector, heard: Heard, k: int, min_score: float | None, where: Filter | None
 ) -> list[Hit]:
-    """The nearest of all and those near to words, as words order them, and then the others as they are near."""
+    """The nearest of all and those near to words, raised by them, among the others of the k nearest; best first."""
     k = max(k, MOST_RANKED)
     found = collection.search(vector[None, :], k, where)[0]
     nearest = _near_enough(found, min_score)
@@ -86,11 +86,11 @@ def _by_words(
     vectors: dict[str, Vector] = {}
     if collection.kind == "images" and len(words := heard.looked_for):
         near_words = collection.search(words, NEAR_A_WORD, where) if collection.count > MOST_RANKED else []
-        records = {hit.record.id: hit.record for hits in near_words for hit in hits}
-        kept = collection.fetch([*{*looked_at, *records}])
-        vectors = {id: own for id, (_, own) in kept.items() if len(own) == len(vector)}
-        others = (records.keys() & vectors.keys()) - looked_at.keys()
-        cosines = [Hit(records[id], float(np.clip(vectors[id] @ vector, -1, 1))) for id in others]
+        near = {hit.record.id: hit for hits in near_words for hit in hits} | looked_at
+        kept = vectors_of(collection, [*near.values()])
+        vectors = {id: own for id, own in kept.items() if len(own) == len(vector)}
+        others = vectors.keys() - looked_at.keys()
+        cosines = [Hit(near[id].record, float(np.clip(vectors[id] @ vector, -1, 1))) for id in others]
         looked_at |= {hit.record.id: hit for hit in _near_enough(cosines, min_score)}
     rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in looked_at]
     best = [*heard.raised([*looked_at.values()], vectors), *rest]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.engine import Encoded, Task
 from app.query.embedding import Vector, require_branch
 from app.query.heard import NOTHING, Heard, heard_in
-from app.query.keywords import MOST_WORDS_OF_A_SLOT
+from app.query.keywords import MOST_WORDS_OF_A_SLOT, NO_WORDS
 from app.query.nearest import keyword_of, page_of, result_of
 from app.query.requests import DEFAULT_INCLUDE, KEYWORDS, SearchQuery
 from app.schemas import Keyword, Result, SpokenKeywords
@@ -85,7 +85,7 @@ class Finder:
 
     async def _spoken(self, encoded: Encoded) -> tuple[SpokenKeywords, Heard]:
         if not encoded.slots:
-            return SpokenKeywords(words=[], slots=[]), NOTHING
+            return NO_WORDS, NOTHING
         searching = self._state.searching
         collection = await searching.run(self._collection, KEYWORDS)
         most = max(self._wanted.keywords, MOST_WORDS_OF_A_SLOT)

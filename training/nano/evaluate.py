@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ Wave = NDArray[np.float32]
 EmbedSpeech = Callable[[Sequence[Wave]], NDArray[np.float32]]
 HearSlots = Callable[[Sequence[Wave]], Sequence[Sequence[NDArray[np.float32]]]]
 """Utterances -> of each the (E,) unit vectors of its keyword slots."""
+
+T = TypeVar("T")
 
 HELD_OUT_WORDS = 400
 WORDS = "words"
@@ -93,6 +96,13 @@ def drawings_gallery(
 def keywords_gallery(vectors: NDArray[np.float32], lexicon: Lexicon) -> Gallery:
     """vectors: those of all phrases of the lexicon, in their order. Right is the phrase itself and nothing else."""
     return Gallery("keywords", vectors, {phrase: [row] for row, phrase in enumerate(lexicon.phrases)})
+
+
+def in_parts(
+    embed: Callable[[Sequence[T]], NDArray[np.float32]], items: Sequence[T], size: int = 256
+) -> NDArray[np.float32]:
+    """The vectors (N, E) of any number of items, so many at a time."""
+    return np.concatenate([embed(items[start : start + size]) for start in range(0, len(items), size)])
 
 
 def figures(lexicon: Lexicon, galleries: Sequence[Gallery], embed: EmbedSpeech) -> Mapping[str, Recall]:

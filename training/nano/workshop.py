@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -29,7 +28,7 @@ from training.nano.clip_stage import train_clip
 from training.nano.corpora import Weighted, heard, with_scenes
 from training.nano.ctc import PhonemeLoss
 from training.nano.drawings import HELD_OUT, TRAINING, cached_vendor
-from training.nano.evaluate import Gallery, drawings_gallery, figures, keywords_gallery, slot_figures
+from training.nano.evaluate import Gallery, drawings_gallery, figures, in_parts, keywords_gallery, slot_figures
 from training.nano.frozen import freeze, train_head
 from training.nano.keyword_loss import KeywordLoss
 from training.nano.lexicon import Lexicon, load_lexicon
@@ -46,7 +45,6 @@ from training.published.vocabulary import count_subwords, in_order
 
 JUDGED = ("noto", HELD_OUT)
 VOCABULARY = "vocabulary.json"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,11 +190,11 @@ class Workshop:
         encoder = load_encoder(model)
 
         def embed(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-            return _in_parts(encoder.embed_images, [Image.fromarray(one) for one in pixels])
+            return in_parts(encoder.embed_images, [Image.fromarray(one) for one in pixels])
 
-        keywords = keywords_gallery(_in_parts(encoder.embed_texts, self.lexicon.phrases), self.lexicon)
+        keywords = keywords_gallery(in_parts(encoder.embed_texts, self.lexicon.phrases), self.lexicon)
         galleries = [*(self._gallery(vendor, embed) for vendor in JUDGED), keywords]
-        one_by_one = partial(_in_parts, lambda waves: encoder.embed_speech(waves).vectors, size=1)
+        one_by_one = partial(in_parts, lambda waves: encoder.embed_speech(waves).vectors, size=1)
         found = figures(self.lexicon, galleries, one_by_one)
         directions = encoder.slot_words(self.lexicon.phrases)
         if directions is None:
@@ -247,9 +245,3 @@ def _slots(encoder: Encoder, waves: Sequence[NDArray[np.float32]]) -> Sequence[S
     """What the keyword slots of each utterance heard, each utterance alone."""
     heard = (encoder.embed_speech([wave], return_keywords=True).keywords or [[]] for wave in waves)
     return [[slot.vector for slot in slots] for (slots,) in heard]
-
-
-def _in_parts(
-    embed: Callable[[Sequence[T]], NDArray[np.float32]], items: Sequence[T], size: int = 256
-) -> NDArray[np.float32]:
-    return np.concatenate([embed(items[start : start + size]) for start in range(0, len(items), size)])
