@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from models.errors import ModelError
 from training.errors import NotReady
 from training.nano.average import average
 from training.nano.gallery import write_gallery
@@ -118,7 +119,7 @@ def _workshop(work: Path) -> Workshop:
 def main() -> None:
     try:
         app()
-    except NotReady as error:
+    except (NotReady, ModelError) as error:
         sys.exit(str(error))
 
 

@@ -57,3 +57,8 @@ def test_the_gallery_is_written(packages: Path, tmp_path: Path, monkeypatch: pyt
 
     assert run(monkeypatch, "gallery", "--work", tmp_path, "--out", tmp_path / "demo") == ""
     assert len(json.loads((tmp_path / "demo" / "lexicon.json").read_text(encoding="utf-8"))) == 6
+
+
+@pytest.mark.parametrize("arguments", [("again", "nobody", "out"), ("between", "nobody", "nano", "out")])
+def test_a_model_that_is_not_there_is_told(arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no model 'nobody'" in run(monkeypatch, *arguments)

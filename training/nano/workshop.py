@@ -16,6 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from models.clip import Tokenizer, build_clip
+from models.config import ModelConfig
 from models.encoder import load_encoder
 from models.folder import find_model, save_model
 from models.protocol import Encoder
@@ -131,12 +132,14 @@ class Workshop:
         What training alone needs is in no model folder: phonemes are learnt anew, with everything else as it is.
         """
         folder, seed = find_model(model), self.recipe.seed
+        if folder.config.branch != self.recipe.model.branch:
+            raise NotReady(f"{model} is a {folder.config.branch} model, and tuning is for {self.recipe.model.branch}")
         network, name = folder.load(), folder.fingerprint[:12]
         clip = network.clip.eval().requires_grad_(False)
         corpus, scenes = self._said()
         phrases = corpus[0].phrases
         phonemes = self._phonemes(phrases)
-        listener = Listener(folder.config, phonemes.symbols)
+        listener = self._listener(phonemes, folder.config)
         listener.load_state_dict(network.state_dict(), strict=False)
         listener.scale.data.fill_(math.log(self.recipe.sharpness))
         listener.audio_encoder.requires_grad_(False)
@@ -221,9 +224,10 @@ class Workshop:
         # The alphabet is that of everything ever said, so that both stages number it alike.
         return PhonemeLoss(phrases, load_phonemes(self.folder, [*self.lexicon.phrases, *phrases]))
 
-    def _listener(self, phonemes: PhonemeLoss) -> Listener:
+    def _listener(self, phonemes: PhonemeLoss, config: ModelConfig | None = None) -> Listener:
+        """New, of the recipe's sizes or of a model's own."""
         torch.manual_seed(self.recipe.seed)
-        return Listener(self.recipe.model, phonemes.symbols)
+        return Listener(config or self.recipe.model, phonemes.symbols)
 
     def _vocabulary(self, phrases: Sequence[str]) -> Sequence[int]:
         """The sub-words that keywords are chosen from, those of all phrases, kept for the export."""

@@ -16,6 +16,7 @@ from PIL import Image
 from models.clip import Tokenizer
 from models.encoder import load_encoder
 from models.folder import find_model
+from tests.tiny_model import save_tiny_model
 from tests.training.fake_people import write_people
 from tests.training.fake_voices import Hum, tone, use_voices
 from tests.training.tiny_recipe import tiny_recipe
@@ -127,6 +128,25 @@ def test_phonemes_are_learnt_before_anything_else_moves(work: Path, tmp_path: Pa
 
     assert all(torch.equal(fitted[name], before[name]) for name in before.keys() & fitted.keys())
     assert float(fitted["scale"].exp()) == pytest.approx(tiny_recipe().sharpness)
+
+
+def test_the_same_model_speech_and_seed_give_the_same_model_again(work: Path, tmp_path: Path) -> None:
+    shop, first = Workshop(work, tiny_recipe()), tmp_path / "first"
+    all_stages(shop, first)
+    for name in ("second", "third"):
+        torch.rand(7)  # whatever was drawn before
+        shop.again(str(first), tmp_path / name)
+        for checkpoint in (*work.glob("phonemes-*.pt"), *work.glob("again-*.pt")):
+            checkpoint.unlink()
+
+    assert find_model(str(tmp_path / "third")).fingerprint == find_model(str(tmp_path / "second")).fingerprint
+
+
+def test_a_model_of_another_kind_is_refused(work: Path, tmp_path: Path) -> None:
+    parallel = save_tiny_model(tmp_path / "parallel")
+
+    with pytest.raises(NotReady, match="is a parallel model"):
+        Workshop(work, tiny_recipe()).again(str(parallel), tmp_path / "second")
 
 
 def test_what_was_cut_off_goes_on_and_what_is_done_is_done(
