@@ -182,10 +182,10 @@ class Collection(Upkeep):
             rows = [self._table.get(id) for id in ids]
         return {row.record.id: (row.record, row.vector) for row in rows if row is not None}
 
-    def search(self, vectors: NDArray[np.float32], k: int, where: Filter | None = None) -> Hits:
+    def search(self, vectors: Vectors, k: int, where: Filter | None = None, with_vectors: bool = False) -> Hits:
         """The k nearest records for every query (B, dim), best first, ties by id; fewer when there are fewer.
 
-        Only records for which `where` is true are found, and k of them when there are k.
+        Only records for which `where` is true are found, and k of them when there are k. Hits have vectors if asked to.
 
         Raises `ModelMismatch` for vectors of another dimension, `InvalidVector` for any that are not unit vectors.
         """
@@ -199,8 +199,8 @@ class Collection(Upkeep):
         with self._reads() as index:
             among = None if where is None else self._table.matching(where)
             found = [nearest(index, query, k, among) for query in queries]
-            records = self._table.fetch(sorted({row for scores in found for row in scores}))
-        return [ranked(scores, records, k) for scores in found]
+            rows = self._table.fetch(sorted({row for scores in found for row in scores}))
+        return [ranked(scores, rows, k, with_vectors) for scores in found]
 
     def flush(self) -> None:
         """Write the index to disk, so that the next opening need not derive it again. Records need no flush."""

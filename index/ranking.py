@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from index.durable.rows import Row
 from index.records import Record, Vectors
 from index.vectors import Ids, VectorIndex
 
@@ -18,6 +19,8 @@ class Hit:
     record: Record
     score: float
     """Cosine in [-1, 1], where nothing was added to it."""
+    vector: Vectors | None = field(default=None, repr=False, compare=False)
+    """That of the record, (dim,), where vectors were asked for."""
 
 
 def nearest(index: VectorIndex, query: Vectors, k: int, among: Ids | None = None) -> dict[int, float]:
@@ -36,7 +39,8 @@ def nearest(index: VectorIndex, query: Vectors, k: int, among: Ids | None = None
         wanted *= 2
 
 
-def ranked(scores: Mapping[int, float], records: Mapping[int, Record], k: int) -> list[Hit]:
+def ranked(scores: Mapping[int, float], rows: Mapping[int, Row], k: int, with_vectors: bool = False) -> list[Hit]:
     """The k best, ties by id."""
-    hits = [Hit(records[row], score) for row, score in scores.items()]
+    found = [(rows[row], score) for row, score in scores.items()]
+    hits = [Hit(row.record, score, row.vector if with_vectors else None) for row, score in found]
     return sorted(hits, key=lambda hit: (-hit.score, hit.record.id))[:k]

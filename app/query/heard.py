@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
 import numpy as np
@@ -54,15 +54,15 @@ class Heard:
         words = dict.fromkeys(word for rank in zip_longest(*ways) for word in rank if word in self.vectors)
         return np.array([self.vectors[word] for word in islice(words, MOST_LOOKED_FOR)], np.float32)
 
-    def raised(self, hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> list[Hit]:
+    def raised(self, hits: Sequence[Hit]) -> list[Hit]:
         """Scores are raised by `weight` times the mean over the slots of the most that a record has of a word: its
         cosine, if it is in the texts of the record, or else times the cosine of the word and the record, over the
-        number of slots. vectors: (E,) of the records, by id; one that is not there is compared by its texts alone.
+        number of slots. A hit without a vector is compared by its texts alone.
         """
         if not self or not hits:
             return list(hits)
         words = {word: column for column, word in enumerate(sorted(set[str]().union(*self.slots)))}
-        near = self._seen([*words], hits, vectors) / len(self.slots)
+        near = self._seen([*words], hits) / len(self.slots)
         for row, hit in enumerate(hits):
             own = text_of(hit.record)
             near[row, [word in own for word in words]] = 1.0
@@ -71,17 +71,16 @@ class Heard:
             sure = np.maximum([*slot.values()], 0.0)
             best += (near[:, [words[word] for word in slot]] * sure).max(axis=1, initial=0.0)
         bonuses = self.weight * best / len(self.slots)
-        return [Hit(hit.record, hit.score + float(bonus)) for hit, bonus in zip(hits, bonuses, strict=True)]
+        return [replace(hit, score=hit.score + float(bonus)) for hit, bonus in zip(hits, bonuses, strict=True)]
 
-    def _seen(self, words: Sequence[str], hits: Sequence[Hit], vectors: Mapping[str, Vectors]) -> Vectors:
+    def _seen(self, words: Sequence[str], hits: Sequence[Hit]) -> Vectors:
         """(hits, words): their cosines, none below zero, and none where one of both has no vector."""
         seen = np.zeros((len(hits), len(words)), np.float32)
-        rows = [row for row, hit in enumerate(hits) if hit.record.id in vectors]
-        columns = [column for column, word in enumerate(words) if word in self.vectors]
-        if rows and columns:
-            records = np.stack([vectors[hits[row].record.id] for row in rows])
-            read = np.stack([self.vectors[words[column]] for column in columns])
-            seen[np.ix_(rows, columns)] = np.clip(records @ read.T, 0.0, 1.0)
+        records = {row: hit.vector for row, hit in enumerate(hits) if hit.vector is not None}
+        read = {column: self.vectors[word] for column, word in enumerate(words) if word in self.vectors}
+        if records and read:
+            cosines = np.stack([*records.values()]) @ np.stack([*read.values()]).T
+            seen[np.ix_([*records], [*read])] = np.clip(cosines, 0.0, 1.0)
         return seen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from index.diversity import diverse
 from index.filters import Filter
 from index.grouping import Grouped, nearest_of_each
 from index.ranking import Hit
+from index.records import Vectors
 
 MOST_DIVERSE = 500
 """Nearest results among which diversity chooses. Those after them come as they are near."""
@@ -39,8 +40,8 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
         # Words choose once, among the nearest of all: groups are looked for again without those that were met.
         words, heard = heard, NOTHING
         if words:
-            return _by_words(collection, vector, words, k, query.min_score, where)
-        return _near_enough(collection.search(vector[None, :], k, where)[0], query.min_score)
+            return _by_words(collection, vector, words, k, query, where)
+        return _near_enough(collection.search(vector[None, :], k, where, query.needs_vectors)[0], query.min_score)
 
     end = query.offset + query.top_k
     wanted = max(end, MOST_DIVERSE) if query.diversity else end
@@ -51,19 +52,14 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
     capped = not complete
     if query.diversity:
         capped = capped or end > MOST_DIVERSE
-        hits = _spread(collection, hits, query.diversity, end)
+        hits = _spread(hits, query.diversity, end)
     knows_a_cap = query.group_by is not None or query.diversity is not None
     return Page(hits[query.offset : end], capped if knows_a_cap else None)
 
 
-def vectors_of(collection: Collection, hits: Sequence[Hit]) -> dict[str, Vector]:
-    """By id; without those that have been deleted since they were found."""
-    return {id: vector for id, (_, vector) in collection.fetch([hit.record.id for hit in hits]).items()}
-
-
-def result_of(hit: Hit, rank: int, include: AbstractSet[Include], vector: Vector | None = None) -> Result:
+def result_of(hit: Hit, rank: int, include: AbstractSet[Include]) -> Result:
     """Fields that were not asked for stay unset, and so stay out of the answer."""
-    record, numbers = hit.record, None if vector is None else vector.tolist()
+    record, numbers = hit.record, None if hit.vector is None else hit.vector.tolist()
     asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": numbers}
     return Result.model_validate(
         {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
@@ -76,24 +72,21 @@ def keyword_of(hit: Hit, rank: int) -> Keyword:
 
 
 def _by_words(
-    collection: Collection, vector: Vector, heard: Heard, k: int, min_score: float | None, where: Filter | None
+    collection: Collection, vector: Vector, heard: Heard, k: int, query: NearestQuery, where: Filter | None
 ) -> list[Hit]:
     """The nearest of all and those near to words, raised by them, among the others of the k nearest; best first."""
     k = max(k, MOST_RANKED)
-    found = collection.search(vector[None, :], k, where)[0]
-    nearest = _near_enough(found, min_score)
+    # Words are compared with pictures alone: any two texts are alike for CLIP.
+    words = heard.looked_for if collection.kind == "images" else vector[:0]
+    found = collection.search(vector[None, :], k, where, query.needs_vectors or len(words) > 0)[0]
+    nearest = _near_enough(found, query.min_score)
     looked_at = {hit.record.id: hit for hit in nearest[:MOST_RANKED]}
-    vectors: dict[str, Vector] = {}
-    if collection.kind == "images" and len(words := heard.looked_for):
-        near_words = collection.search(words, NEAR_A_WORD, where) if collection.count > MOST_RANKED else []
-        near = {hit.record.id: hit for hits in near_words for hit in hits} | looked_at
-        kept = vectors_of(collection, [*near.values()])
-        vectors = {id: own for id, own in kept.items() if len(own) == len(vector)}
-        others = vectors.keys() - looked_at.keys()
-        cosines = [Hit(near[id].record, float(np.clip(vectors[id] @ vector, -1, 1))) for id in others]
-        looked_at |= {hit.record.id: hit for hit in _near_enough(cosines, min_score)}
+    if len(words) and collection.count > MOST_RANKED:
+        near = [hit for hits in collection.search(words, NEAR_A_WORD, where, with_vectors=True) for hit in hits]
+        others = [hit for hit in near if hit.record.id not in looked_at]
+        looked_at |= {hit.record.id: hit for hit in _near_enough(_compared(others, vector), query.min_score)}
     rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in looked_at]
-    best = [*heard.raised([*looked_at.values()], vectors), *rest]
+    best = [*heard.raised([*looked_at.values()]), *rest]
     # What was not found at all may be as near as the last one that was.
     known = [hit for hit in best if len(found) < k or hit.score >= found[-1].score]
     return sorted(known, key=lambda hit: (-hit.score, hit.record.id))
@@ -103,12 +96,24 @@ def _near_enough(hits: Sequence[Hit], min_score: float | None) -> list[Hit]:
     return [hit for hit in hits if min_score is None or hit.score >= min_score]
 
 
-def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:
+def _compared(hits: Sequence[Hit], vector: Vector) -> list[Hit]:
+    """The same, as near as they are to a vector."""
+    if not hits:
+        return []
+    cosines = np.clip(_vectors(hits) @ vector, -1, 1)
+    return [replace(hit, score=float(cosine)) for hit, cosine in zip(hits, cosines, strict=True)]
+
+
+def _spread(hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:
     """The beginning in another order: each near to the query, and unlike those before it."""
-    vectors = vectors_of(collection, hits[:MOST_DIVERSE])
-    candidates = [hit for hit in hits[:MOST_DIVERSE] if hit.record.id in vectors]
+    candidates = hits[:MOST_DIVERSE]
     if not candidates:
         return []
     scores = np.array([hit.score for hit in candidates], np.float32)
-    order = diverse(scores, np.stack([vectors[hit.record.id] for hit in candidates]), diversity, end)
+    order = diverse(scores, _vectors(candidates), diversity, end)
     return [*(candidates[place] for place in order), *hits[MOST_DIVERSE:]]
+
+
+def _vectors(hits: Sequence[Hit]) -> Vectors:
+    """(N, dim) of hits that have them; there is one at least."""
+    return np.array([hit.vector for hit in hits], np.float32)

@@ -103,11 +103,11 @@ class Table:
             row = _find(connection, _COLUMNS, id)
             return None if row is None else self._row(row)
 
-    def fetch(self, rows: Sequence[int]) -> dict[int, Record]:
-        """The records in these rows, which are all there, in one query."""
+    def fetch(self, rows: Sequence[int]) -> dict[int, Row]:
+        """These rows, which are all there, in one query."""
         query = f"SELECT {_COLUMNS} FROM records WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608
         with self._reads() as connection:
-            found = {row[0]: self._row(row).record for row in connection.execute(query, (json.dumps(rows),))}
+            found = {row[0]: self._row(row) for row in connection.execute(query, (json.dumps(rows),))}
         if len(found) != len(set(rows)):
             raise self._damaged("records of the index are missing in it")
         return found
@@ -126,16 +126,16 @@ class Table:
             version = self._state(connection).seq
             kept = self._matched.get(where)  # after the version: of all that is in it, changes are known by now
             found = scan(connection, where, None if kept is None else kept.changed)
-        more = [row for row, record in self._records(found.unsure) if matches(where, record)]
+        more = [row.row for row in self._rows(found.unsure) if matches(where, row.record)]
         rows = np.union1d(found.true, np.array(more, np.int64))
         if kept is not None:
             rows = np.union1d(np.setdiff1d(kept.rows, kept.changed, assume_unique=True), rows)
         self._matched.keep(where, version, rows)
         return rows
 
-    def _records(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Record]]:
+    def _rows(self, rows: NDArray[np.int64]) -> Iterator[Row]:
         for start in range(0, len(rows), CHUNK_ROWS):
-            yield from self.fetch(rows[start : start + CHUNK_ROWS].tolist()).items()
+            yield from self.fetch(rows[start : start + CHUNK_ROWS].tolist()).values()
 
     def page(self, limit: int, after: str | None) -> list[Record]:
         """The first `limit` records in the order of their ids, or the first after an id, which need not be there."""

@@ -186,10 +186,12 @@ class MilvusCollection:
             id_of(row["key"]): (record_of(row), vector_of(row, field)) for row in self._known(ids, [*FIELDS, field])
         }
 
-    def search(self, vectors: NDArray[np.float32], k: int, where: Filter | None = None) -> Hits:
+    def search(
+        self, vectors: NDArray[np.float32], k: int, where: Filter | None = None, with_vectors: bool = False
+    ) -> Hits:
         """The k nearest records for every query (B, dim), best first, ties by id; fewer when there are fewer.
 
-        Only records for which `where` is true are found, and k of them when there are k.
+        Only records for which `where` is true are found, and k of them when there are k. Hits have vectors if asked to.
 
         Raises `ModelMismatch` for vectors of another dimension, `InvalidVector` for any that are not unit vectors.
         """
@@ -197,7 +199,7 @@ class MilvusCollection:
             raise ValueError(f"k is at least 1, not {k}")
         queries = check_vectors(vectors, self.dim)
         with self._checked():
-            hits = [self._searcher.nearest(query, k, where) for query in queries]
+            hits = [self._searcher.nearest(query, k, where, with_vectors) for query in queries]
             self._state.renew_if_old()
             return hits
 

@@ -43,10 +43,12 @@ def exact(collection: Collection, queries: NDArray[np.float32], k: int) -> list[
     index = FaissIndex(DIM)
     for rows, vectors in collection._table.chunks():
         index.add(rows, vectors)
-    records = collection._table.fetch(np.concatenate([rows for rows, _ in collection._table.chunks()]).tolist())
+    found = collection._table.fetch(np.concatenate([rows for rows, _ in collection._table.chunks()]).tolist())
     scores, rows = index.search(queries, k)
     return [
-        sorted(((records[row].id, min(score, 1.0)) for row, score in zip(*one, strict=True)), key=lambda hit: -hit[1])
+        sorted(
+            ((found[row].record.id, min(score, 1.0)) for row, score in zip(*one, strict=True)), key=lambda hit: -hit[1]
+        )
         for one in zip(rows.tolist(), scores.tolist(), strict=True)
     ]
 

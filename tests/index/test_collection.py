@@ -83,6 +83,14 @@ def test_hits_carry_whole_records_best_first(collection: Collection) -> None:
     assert collection.search(np.empty((0, 8), np.float32), 1) == []
 
 
+def test_hits_carry_vectors_when_asked(collection: Collection, unit_vectors: UnitVectors) -> None:
+    vectors = unit_vectors(2)
+    collection.add([DOG, CAT], vectors)
+    found = {hit.record.id: hit.vector for hit in collection.search(vectors[:1], 2, with_vectors=True)[0]}
+    np.testing.assert_array_equal([found["dog"], found["cat"]], vectors)
+    assert [hit.vector for hit in collection.search(vectors[:1], 2)[0]] == [None, None]
+
+
 def test_ties_are_ordered_by_id_even_where_the_list_is_cut(collection: Collection) -> None:
     names = [f"{number:03}" for number in np.random.default_rng(0).permutation(300)]
     collection.add([Record(name) for name in names], np.repeat(EYE[:1], 300, axis=0))

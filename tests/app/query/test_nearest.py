@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from app.query.heard import MOST_RANKED, Heard, heard
 from app.query.keywords import Vocabulary
@@ -138,16 +136,3 @@ def test_the_least_cosine_is_that_of_the_whole_and_a_filter_holds(collection: Co
     assert {hit.record.id for hit in near} == {f"{n:04}" for n in range(COUNT) if np.cos(n / (COUNT - 1)) >= 0.9}
     assert f"{COUNT - 1:04}" not in [hit.record.id for hit in others]
     assert others[1].record.id == f"{COUNT - 2:04}"
-
-
-def test_one_that_is_deleted_meanwhile_is_no_result(
-    collection: Collection, toward: Heard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fetch(ids: Sequence[str]) -> Mapping[str, tuple[Record, NDArray[np.float32]]]:
-        collection.delete([f"{COUNT - 1:04}"])
-        return kept(ids)
-
-    kept = collection.fetch
-    monkeypatch.setattr(collection, "fetch", fetch)
-
-    assert searched(collection, toward)[1].record.id == f"{COUNT - 2:04}"

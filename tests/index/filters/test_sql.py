@@ -186,7 +186,7 @@ def test_what_was_kept_is_brought_up_to_date(folder: Path, batches: list[list[Re
 
 def everything(table: Table) -> dict[int, Record]:
     rows = [row for some, _ in table.chunks() for row in some.tolist()]
-    return table.fetch(rows)
+    return {number: row.record for number, row in table.fetch(rows).items()}
 
 
 def test_damaged_metadata_is_told(tmp_path: Path) -> None:
