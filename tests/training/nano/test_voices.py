@@ -94,6 +94,21 @@ def test_kokoro_speaks_as_one_person_or_as_a_mixture_of_two(styles: Path) -> Non
     assert all(wave.dtype == np.float32 and len(wave) > 3_000 and np.isfinite(wave).all() for wave, _ in spoken)
 
 
+def test_a_mixture_of_kokoro_speaks_in_the_manner_of_one(styles: Path) -> None:
+    voice, parts = Kokoro(styles), set()
+    before = {name: style.copy() for name, style in voice.styles.items()}
+    for seed in range(300):
+        name, style = voice._person(random.Random(seed))
+        people = name.split("+")
+        manners = [person for person in people if (style[:, 128:] == before[person][:, 128:]).all()]
+        assert len(manners) == 1
+        assert len(people) > 1 or np.allclose(style, before[name], atol=1e-6)
+        parts.add(len(people))
+
+    assert parts == {1, 2, 3}
+    assert all((voice.styles[name] == style).all() for name, style in before.items())
+
+
 def program(folder: Path, name: str, script: str) -> None:
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
