@@ -63,21 +63,34 @@ class Vocabularies:
     """The vocabulary of the newest collection that was asked for, made once for each of its versions.
 
     For one event loop only. Who asks while it is made waits for it, and it goes on when they have left: however long
-    it takes, somebody has it in the end.
+    it takes, somebody has it in the end. One is made at a time, and a text that the one before has is not read again:
+    a collection may change as often as it likes.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._key: tuple[Collection, int] | None = None
-        self._made: asyncio.Task[Vocabulary] | None = None
+        self._collection: Collection | None = None
+        self._version = 0
+        self._making: asyncio.Task[Vocabulary] | None = None
+        self._made: Vocabulary | None = None
 
     async def of(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
-        """Raises `Overloaded`, and what reading the collection or the encoder raises; the next one tries again."""
+        """Of the version that there is now, or a later one.
+
+        Raises `Overloaded`, and what reading the collection or the encoder raises; the next one tries again.
+        """
+        wanted = collection.version
+        while (making := self._making) is None or not self._is_of(making, collection, wanted):
+            if making is not None and not making.done():
+                await asyncio.wait({making})
+            else:
+                self._collection, self._version = collection, collection.version
+                self._making = asyncio.create_task(self._make(collection, pool))
+        return await asyncio.shield(making)
+
+    def _is_of(self, making: asyncio.Task[Vocabulary], collection: Collection, version: int) -> bool:
         # Not its name: a collection that was deleted can be followed by another of its name and version.
-        key = (collection, collection.version)
-        if self._made is None or self._key != key or _failed(self._made):
-            self._key, self._made = key, asyncio.create_task(self._make(collection, pool))
-        return await asyncio.shield(self._made)
+        return self._collection is collection and self._version >= version and not _failed(making)
 
     async def spoken(
         self,
@@ -96,9 +109,22 @@ class Vocabularies:
 
     async def _make(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
         texts, vectors = await pool.run(texts_of, collection)
-        parts = [tuple(texts[start : start + _AT_ONCE]) for start in range(0, len(texts) or 1, _AT_ONCE)]
-        directions = [(await self._engine.encode(Task("words"), part)).vector for part in parts]
-        return await pool.run(Vocabulary.of, texts, np.concatenate(directions), vectors)
+        directions = await pool.run(_directions, self._made)
+        new = [text for text in texts if text not in directions]
+        for start in range(0, len(new), _AT_ONCE):
+            part = tuple(new[start : start + _AT_ONCE])
+            directions.update(zip(part, (await self._engine.encode(Task("words"), part)).vector, strict=True))
+        self._made = await pool.run(_vocabulary, texts, directions, vectors)
+        return self._made
+
+
+def _directions(vocabulary: Vocabulary | None) -> dict[str, Vectors]:
+    return {} if vocabulary is None else dict(zip(vocabulary.texts, vocabulary.directions, strict=True))
+
+
+def _vocabulary(texts: Sequence[str], directions: Mapping[str, Vectors], vectors: Vectors) -> Vocabulary:
+    own = np.array([directions[text] for text in texts], np.float32).reshape(len(texts), vectors.shape[1])
+    return Vocabulary.of(texts, own, vectors)
 
 
 def texts_of(collection: Collection) -> tuple[list[str], Vectors]:

@@ -203,7 +203,65 @@ def test_a_vocabulary_is_made_once_for_each_version(
 
     with collection_of(store, ["dog", "cat"]) as collection:
         asyncio.run(ask())
+    assert encoder.word_batches == [2]
+
+
+def test_only_what_is_new_is_read(store: Store, engine: Engine, encoder: SlotEncoder, pool: BoundedPool) -> None:
+    async def ask() -> None:
+        vocabularies = Vocabularies(engine)
+        await vocabularies.of(collection, pool)
+        collection.add([Record("another", caption="apple")], encoder.vector("apple")[None])
+        found = await vocabularies.of(collection, pool)
+        assert found.texts == ["apple", "dog", "cat"]
+        assert np.allclose(found.directions, [encoder.vector(text) for text in found.texts])
+
+    with collection_of(store, ["dog", "cat"]) as collection:
+        asyncio.run(ask())
     assert encoder.word_batches == [2, 1]
+
+
+def test_one_is_made_at_a_time_however_often_the_collection_changes(
+    store: Store, engine: Engine, encoder: SlotEncoder, pool: BoundedPool
+) -> None:
+    """Those who came later have what was there when they came."""
+
+    async def ask() -> None:
+        vocabularies = Vocabularies(engine)
+        asked = [asyncio.create_task(vocabularies.of(collection, pool))]
+        for number in range(20):
+            await asyncio.sleep(0.01)
+            collection.add([Record(f"new {number}", caption=f"word {number}")], encoder.vector("dog")[None])
+            asked.append(asyncio.create_task(vocabularies.of(collection, pool)))
+        await asyncio.sleep(0.01)
+        encoder.open.set()
+        assert [f"word {number}" in (await asked[number + 1]).texts for number in range(20)] == [True] * 20
+        assert (await asked[0]).texts == ["dog"]
+
+    encoder.open.clear()
+    with collection_of(store, ["dog"]) as collection:
+        asyncio.run(ask())
+    assert encoder.word_batches == [1, 20]
+
+
+def test_who_waits_behind_one_that_fails_has_their_own(
+    store: Store, engine: Engine, encoder: SlotEncoder, pool: BoundedPool
+) -> None:
+    async def ask() -> None:
+        vocabularies = Vocabularies(engine)
+        first = asyncio.create_task(vocabularies.of(gone, pool))
+        await asyncio.sleep(0.05)
+        second = asyncio.create_task(vocabularies.of(collection, pool))
+        await asyncio.sleep(0.05)
+        vocabularies._making.cancel()  # type: ignore[union-attr]
+        encoder.open.set()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert (await second).texts == ["dog"]
+
+    encoder.open.clear()
+    with collection_of(store, ["dog"]) as collection, store.create("gone", "keywords", DIM, "f" * 64) as gone:
+        gone.add([Record("cat", caption="cat")], encoder.vector("cat")[None])
+        asyncio.run(ask())
 
 
 def test_a_vocabulary_is_made_in_parts(
