@@ -182,10 +182,11 @@ class Collection(Upkeep):
             rows = [self._table.get(id) for id in ids]
         return {row.record.id: (row.record, row.vector) for row in rows if row is not None}
 
-    def search(self, vectors: Vectors, k: int, where: Filter | None = None, with_vectors: bool = False) -> Hits:
+    def search(self, vectors: Vectors, k: int, where: Filter | None = None, with_vectors: int = 0) -> Hits:
         """The k nearest records for every query (B, dim), best first, ties by id; fewer when there are fewer.
 
-        Only records for which `where` is true are found, and k of them when there are k. Hits have vectors if asked to.
+        Only records for which `where` is true are found, and k of them when there are k. The first
+        `with_vectors` hits have their vectors.
 
         Raises `ModelMismatch` for vectors of another dimension, `InvalidVector` for any that are not unit vectors.
         """

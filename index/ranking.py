@@ -20,7 +20,7 @@ class Hit:
     score: float
     """Cosine in [-1, 1], where nothing was added to it."""
     vector: Vectors | None = field(default=None, repr=False, compare=False)
-    """That of the record, (dim,), where vectors were asked for."""
+    """That of the record, (dim,), if vectors were asked for."""
 
 
 def nearest(index: VectorIndex, query: Vectors, k: int, among: Ids | None = None) -> dict[int, float]:
@@ -39,8 +39,8 @@ def nearest(index: VectorIndex, query: Vectors, k: int, among: Ids | None = None
         wanted *= 2
 
 
-def ranked(scores: Mapping[int, float], rows: Mapping[int, Row], k: int, with_vectors: bool = False) -> list[Hit]:
-    """The k best, ties by id."""
-    found = [(rows[row], score) for row, score in scores.items()]
-    hits = [Hit(row.record, score, row.vector if with_vectors else None) for row, score in found]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.record.id))[:k]
+def ranked(scores: Mapping[int, float], rows: Mapping[int, Row], k: int, with_vectors: int = 0) -> list[Hit]:
+    """The k best, ties by id, so many of them with their vectors."""
+    best = sorted(scores, key=lambda row: (-scores[row], rows[row].record.id))[:k]
+    hits = [(rows[row], scores[row], place < with_vectors) for place, row in enumerate(best)]
+    return [Hit(row.record, score, row.vector if wanted else None) for row, score, wanted in hits]

@@ -63,8 +63,8 @@ class Vocabularies:
     """The vocabulary of the newest collection that was asked for, made once for each of its versions.
 
     For one event loop only. Who asks while it is made waits for it, and it goes on when they have left: however long
-    it takes, somebody has it in the end. One is made at a time, and a text that the one before has is not read again:
-    a collection may change as often as it likes.
+    it takes, somebody has it in the end. One is made at a time, and a text that was read for the one before is not read
+    again: a collection may change as often as it likes, and who is refused half way goes on from there.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -72,7 +72,7 @@ class Vocabularies:
         self._collection: Collection | None = None
         self._version = 0
         self._making: asyncio.Task[Vocabulary] | None = None
-        self._made: Vocabulary | None = None
+        self._read: dict[str, Vectors] = {}
 
     async def of(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
         """Of the version that there is now, or a later one.
@@ -90,7 +90,8 @@ class Vocabularies:
 
     def _is_of(self, making: asyncio.Task[Vocabulary], collection: Collection, version: int) -> bool:
         # Not its name: a collection that was deleted can be followed by another of its name and version.
-        return self._collection is collection and self._version >= version and not _failed(making)
+        current = version <= self._version <= collection.version  # it may be made anew under us, on a server
+        return self._collection is collection and current and not _failed(making)
 
     async def spoken(
         self,
@@ -109,22 +110,18 @@ class Vocabularies:
 
     async def _make(self, collection: Collection, pool: BoundedPool) -> Vocabulary:
         texts, vectors = await pool.run(texts_of, collection)
-        directions = await pool.run(_directions, self._made)
-        new = [text for text in texts if text not in directions]
+        new = [text for text in texts if text not in self._read]
         for start in range(0, len(new), _AT_ONCE):
             part = tuple(new[start : start + _AT_ONCE])
-            directions.update(zip(part, (await self._engine.encode(Task("words"), part)).vector, strict=True))
-        self._made = await pool.run(_vocabulary, texts, directions, vectors)
-        return self._made
+            self._read.update(zip(part, (await self._engine.encode(Task("words"), part)).vector, strict=True))
+        made = await pool.run(_vocabulary, texts, self._read, vectors)
+        self._read = dict(zip(made.texts, made.directions, strict=True))
+        return made
 
 
-def _directions(vocabulary: Vocabulary | None) -> dict[str, Vectors]:
-    return {} if vocabulary is None else dict(zip(vocabulary.texts, vocabulary.directions, strict=True))
-
-
-def _vocabulary(texts: Sequence[str], directions: Mapping[str, Vectors], vectors: Vectors) -> Vocabulary:
-    own = np.array([directions[text] for text in texts], np.float32).reshape(len(texts), vectors.shape[1])
-    return Vocabulary.of(texts, own, vectors)
+def _vocabulary(texts: Sequence[str], read: Mapping[str, Vectors], vectors: Vectors) -> Vocabulary:
+    directions = np.array([read[text] for text in texts], np.float32) if texts else vectors
+    return Vocabulary.of(texts, directions, vectors)
 
 
 def texts_of(collection: Collection) -> tuple[list[str], Vectors]:

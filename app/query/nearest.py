@@ -41,7 +41,8 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
         words, heard = heard, NOTHING
         if words:
             return _by_words(collection, vector, words, k, query, where)
-        return _near_enough(collection.search(vector[None, :], k, where, query.needs_vectors)[0], query.min_score)
+        found = collection.search(vector[None, :], k, where, MOST_DIVERSE if query.diversity else 0)[0]
+        return _near_enough(found, query.min_score)
 
     end = query.offset + query.top_k
     wanted = max(end, MOST_DIVERSE) if query.diversity else end
@@ -52,14 +53,19 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
     capped = not complete
     if query.diversity:
         capped = capped or end > MOST_DIVERSE
-        hits = _spread(hits, query.diversity, end)
+        hits = _spread(collection, hits, query.diversity, end)
     knows_a_cap = query.group_by is not None or query.diversity is not None
     return Page(hits[query.offset : end], capped if knows_a_cap else None)
 
 
-def result_of(hit: Hit, rank: int, include: AbstractSet[Include]) -> Result:
+def vectors_of(collection: Collection, hits: Sequence[Hit]) -> dict[str, Vector]:
+    """By id; without those that have been deleted since they were found."""
+    return {id: vector for id, (_, vector) in collection.fetch([hit.record.id for hit in hits]).items()}
+
+
+def result_of(hit: Hit, rank: int, include: AbstractSet[Include], vector: Vector | None = None) -> Result:
     """Fields that were not asked for stay unset, and so stay out of the answer."""
-    record, numbers = hit.record, None if hit.vector is None else hit.vector.tolist()
+    record, numbers = hit.record, None if vector is None else vector.tolist()
     asked: dict[str, object] = {"uri": record.uri, "metadata": dict(record.metadata), "vector": numbers}
     return Result.model_validate(
         {"id": record.id, "rank": rank, "score": round(hit.score, SCORE_DIGITS), "caption": record.caption}
@@ -76,14 +82,16 @@ def _by_words(
 ) -> list[Hit]:
     """The nearest of all and those near to words, raised by them, among the others of the k nearest; best first."""
     k = max(k, MOST_RANKED)
-    # Words are compared with pictures alone: any two texts are alike for CLIP.
-    words = heard.looked_for if collection.kind == "images" else vector[:0]
-    found = collection.search(vector[None, :], k, where, query.needs_vectors or len(words) > 0)[0]
+    if collection.kind != "images":
+        # Any two texts are alike for CLIP: it is pictures alone that words are compared with.
+        heard = replace(heard, vectors={})
+    words = heard.looked_for
+    found = collection.search(vector[None, :], k, where, MOST_DIVERSE if query.diversity else MOST_RANKED)[0]
     nearest = _near_enough(found, query.min_score)
     looked_at = {hit.record.id: hit for hit in nearest[:MOST_RANKED]}
     if len(words) and collection.count > MOST_RANKED:
-        near = [hit for hits in collection.search(words, NEAR_A_WORD, where, with_vectors=True) for hit in hits]
-        others = [hit for hit in near if hit.record.id not in looked_at]
+        near = [hit for hits in collection.search(words, NEAR_A_WORD, where, NEAR_A_WORD) for hit in hits]
+        others = [hit for hit in near if hit.record.id not in looked_at and hit.vector is not None]
         looked_at |= {hit.record.id: hit for hit in _near_enough(_compared(others, vector), query.min_score)}
     rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in looked_at]
     best = [*heard.raised([*looked_at.values()]), *rest]
@@ -104,14 +112,21 @@ def _compared(hits: Sequence[Hit], vector: Vector) -> list[Hit]:
     return [replace(hit, score=float(cosine)) for hit, cosine in zip(hits, cosines, strict=True)]
 
 
-def _spread(hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:
+def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: int) -> list[Hit]:
     """The beginning in another order: each near to the query, and unlike those before it."""
-    candidates = hits[:MOST_DIVERSE]
+    candidates = _with_vectors(collection, hits[:MOST_DIVERSE])
     if not candidates:
         return []
     scores = np.array([hit.score for hit in candidates], np.float32)
     order = diverse(scores, _vectors(candidates), diversity, end)
     return [*(candidates[place] for place in order), *hits[MOST_DIVERSE:]]
+
+
+def _with_vectors(collection: Collection, hits: Sequence[Hit]) -> list[Hit]:
+    """Groups have hits from farther away, which come without; those that have been deleted since are none."""
+    others = vectors_of(collection, [hit for hit in hits if hit.vector is None])
+    whole = [hit if hit.vector is not None else replace(hit, vector=others.get(hit.record.id)) for hit in hits]
+    return [hit for hit in whole if hit.vector is not None]
 
 
 def _vectors(hits: Sequence[Hit]) -> Vectors:

@@ -213,11 +213,6 @@ class NearestQuery(AnyQuery):
     def sources(cls) -> frozenset[str]:
         return super().sources() | {"queries"}
 
-    @property
-    def needs_vectors(self) -> bool:
-        """Of the records, to answer it."""
-        return bool(self.diversity)
-
 
 class HeardWord(_Request):
     """One of the words of a slot that `/keywords` answered with."""
@@ -257,10 +252,6 @@ class SearchQuery(NearestQuery):
         if self.heard is not None and self.vector is None:
             raise ValueError("heard says what was heard in the audio that a vector is of; it needs vector")
         return self
-
-    @property
-    def needs_vectors(self) -> bool:
-        return super().needs_vectors or "vector" in self.include
 
 
 class KeywordQuery(NearestQuery):

@@ -17,7 +17,7 @@ from app.query.embedding import Embedded, embed, find_vector
 from app.query.explaining import explain
 from app.query.heard import NOTHING, Heard, heard, heard_in
 from app.query.keywords import MOST_WORDS_OF_A_SLOT, SCORE_DIGITS, Vocabulary
-from app.query.nearest import Page, keyword_of, page_of, result_of
+from app.query.nearest import Page, keyword_of, page_of, result_of, vectors_of
 from app.query.queries import read_query
 from app.query.requests import KEYWORDS, EmbedQuery, ExplainQuery, KeywordQuery, MediaQuery, NearestQuery, SearchQuery
 from app.schemas import (
@@ -141,7 +141,12 @@ async def _search(name: str, call: _Call, query: SearchQuery) -> SearchResponse:
         await _collection(KEYWORDS, call)
     embedded = await find_combined(call.state, call.loaded, query, name, call.watch, keywords=query.words > 0)
     page = await _page(call, collection, embedded, query, await _heard(call, query, embedded))
-    results = [result_of(hit, rank, query.include) for rank, hit in enumerate(page.hits, start=query.offset + 1)]
+    wanted = page.hits if "vector" in query.include else []
+    vectors = await call.state.searching.run(vectors_of, collection, wanted) if wanted else {}
+    results = [
+        result_of(hit, rank, query.include, vectors.get(hit.record.id))
+        for rank, hit in enumerate(page.hits, start=query.offset + 1)
+    ]
     return SearchResponse(
         results=results,
         **_caps(page),

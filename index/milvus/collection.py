@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -186,12 +187,11 @@ class MilvusCollection:
             id_of(row["key"]): (record_of(row), vector_of(row, field)) for row in self._known(ids, [*FIELDS, field])
         }
 
-    def search(
-        self, vectors: NDArray[np.float32], k: int, where: Filter | None = None, with_vectors: bool = False
-    ) -> Hits:
+    def search(self, vectors: NDArray[np.float32], k: int, where: Filter | None = None, with_vectors: int = 0) -> Hits:
         """The k nearest records for every query (B, dim), best first, ties by id; fewer when there are fewer.
 
-        Only records for which `where` is true are found, and k of them when there are k. Hits have vectors if asked to.
+        Only records for which `where` is true are found, and k of them when there are k. The first
+        `with_vectors` hits have their vectors.
 
         Raises `ModelMismatch` for vectors of another dimension, `InvalidVector` for any that are not unit vectors.
         """
@@ -199,9 +199,9 @@ class MilvusCollection:
             raise ValueError(f"k is at least 1, not {k}")
         queries = check_vectors(vectors, self.dim)
         with self._checked():
-            hits = [self._searcher.nearest(query, k, where, with_vectors) for query in queries]
+            hits = [self._searcher.nearest(query, k, where) for query in queries]
             self._state.renew_if_old()
-            return hits
+        return [_with_vectors(some, self.fetch(_ids(some[:with_vectors]))) for some in hits] if with_vectors else hits
 
     def flush(self) -> None:
         """Have Milvus Lite index what it holds, which makes searches faster; servers do so by themselves."""
@@ -314,6 +314,14 @@ def state_row(manifest: Manifest, version: int) -> Row:
     """The row that says how far a collection is. Its vector is the one that is near to nothing."""
     caption = json.dumps({"version": version})
     return {"key": STATE, "uri": None, "caption": caption, "metadata": {}, manifest.vector_field: [0.0] * manifest.dim}
+
+
+def _ids(hits: Sequence[Hit]) -> Sequence[str]:
+    return [hit.record.id for hit in hits]
+
+
+def _with_vectors(hits: Sequence[Hit], known: Mapping[str, tuple[Record, NDArray[np.float32]]]) -> list[Hit]:
+    return [replace(hit, vector=known[hit.record.id][1]) if hit.record.id in known else hit for hit in hits]
 
 
 def _is_id(id: str) -> bool:

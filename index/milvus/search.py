@@ -29,14 +29,13 @@ class Searcher:
         self._connection, self._manifest = connection, manifest
         self._name, self._field = physical(manifest.name), manifest.vector_field
 
-    def nearest(self, query: Vectors, k: int, where: Filter | None, with_vectors: bool = False) -> list[Hit]:
+    def nearest(self, query: Vectors, k: int, where: Filter | None) -> list[Hit]:
         """The k nearest records for one query (dim,), best first, ties by id."""
-        field = self._field if with_vectors else None
         condition = None if where is None else expression(where)
         asked = k + 2  # the state may be among them, and one more tells whether the last ones tie
         while asked <= MOST_ROWS:
-            rows = self._ask(query, asked, condition, field)
-            hits = _ranked(rows, where, field)
+            rows = self._ask(query, asked, condition)
+            hits = _ranked(rows, where)
             if len(hits) >= k and (len(rows) < asked or rows[-1]["distance"] < hits[k - 1].score or asked == MOST_ROWS):
                 return hits[:k]
             # An index that is not exact may give fewer than there are.
@@ -45,7 +44,7 @@ class Searcher:
             if asked == MOST_ROWS:
                 break
             asked = min(asked * GROWTH, MOST_ROWS)
-        return self._scan(query, k, where, condition, field)
+        return self._scan(query, k, where, condition)
 
     def count(self, condition: str | None = None) -> int:
         """Rows for which a condition is true, the state among them."""
@@ -69,7 +68,7 @@ class Searcher:
             yield rows
             after = rows[-1]["key"]
 
-    def _ask(self, query: Vectors, limit: int, condition: str | None, field: str | None) -> Sequence[Mapping[str, Any]]:
+    def _ask(self, query: Vectors, limit: int, condition: str | None) -> Sequence[Mapping[str, Any]]:
         found = self._connection.call(
             "search",
             self._name,
@@ -77,30 +76,23 @@ class Searcher:
             anns_field=self._field,
             limit=limit,
             filter=condition or "",
-            output_fields=FIELDS if field is None else [*FIELDS, field],
+            output_fields=FIELDS,
             search_params={"metric_type": "IP"},
         )
         return [{**hit["entity"], "distance": hit["distance"]} for hit in found[0]]
 
-    def _scan(
-        self, query: Vectors, k: int, where: Filter | None, condition: str | None, field: str | None
-    ) -> list[Hit]:
+    def _scan(self, query: Vectors, k: int, where: Filter | None, condition: str | None) -> list[Hit]:
         """Every row looked at: for filters that Milvus cannot tell, and for more results than it gives at once."""
         best = list[Hit]()
         for rows in self.pages(PAGE, condition=condition, vectors=True):
             scored = [{**row, "distance": float(query @ vector_of(row, self._field))} for row in rows]
-            best = _sorted([*best, *_ranked(scored, where, field)])[:k]
+            best = _sorted([*best, *_ranked(scored, where)])[:k]
         return best
 
 
-def _ranked(rows: Sequence[Mapping[str, Any]], where: Filter | None, field: str | None) -> list[Hit]:
-    """Hits among rows, best first, with the vectors of a field if one is named; the last word on what a filter lets
-    through."""
-    hits = [
-        Hit(record_of(row), _cosine(row["distance"]), None if field is None else vector_of(row, field))
-        for row in rows
-        if row["key"] != STATE
-    ]
+def _ranked(rows: Sequence[Mapping[str, Any]], where: Filter | None) -> list[Hit]:
+    """Hits among rows, best first; the last word on what a filter lets through."""
+    hits = [Hit(record_of(row), _cosine(row["distance"])) for row in rows if row["key"] != STATE]
     return _sorted([hit for hit in hits if where is None or matches(where, hit.record)])
 
 

@@ -86,7 +86,7 @@ def test_hits_carry_whole_records_best_first(collection: Collection) -> None:
 def test_hits_carry_vectors_when_asked(collection: Collection, unit_vectors: UnitVectors) -> None:
     vectors = unit_vectors(2)
     collection.add([DOG, CAT], vectors)
-    found = {hit.record.id: hit.vector for hit in collection.search(vectors[:1], 2, with_vectors=True)[0]}
+    found = {hit.record.id: hit.vector for hit in collection.search(vectors[:1], 2, with_vectors=2)[0]}
     np.testing.assert_array_equal([found["dog"], found["cat"]], vectors)
     assert [hit.vector for hit in collection.search(vectors[:1], 2)[0]] == [None, None]
 

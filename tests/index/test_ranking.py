@@ -38,7 +38,7 @@ def test_hits_are_ranked_by_score_then_id() -> None:
     assert hits == [Hit(Record("b"), 0.9), Hit(Record("c"), 0.5), Hit(Record("d"), 0.5)]
 
 
-def test_hits_have_their_vectors_if_they_are_asked_for() -> None:
-    asked, unasked = (ranked({0: 0.5, 2: 0.9}, ROWS, 2, with_vectors=asked) for asked in (True, False))
-    assert [hit.vector.tolist() for hit in asked if hit.vector is not None] == [[2.0], [0.0]]
-    assert [hit.vector for hit in unasked] == [None, None]
+def test_as_many_hits_as_are_asked_for_have_their_vectors() -> None:
+    for count, expected in ((2, [[2.0], [0.0]]), (1, [[2.0], None]), (0, [None, None])):
+        hits = ranked({0: 0.5, 2: 0.9}, ROWS, 2, count)
+        assert [None if hit.vector is None else hit.vector.tolist() for hit in hits] == expected

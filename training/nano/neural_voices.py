@@ -82,7 +82,7 @@ class Hibari:
 
 
 class Kokoro:
-    """Kokoro-82M (Apache-2.0): the voices of 54 people, and mixtures of any two of them in the manner of a third.
+    """Kokoro-82M (Apache-2.0): the voices of 54 people, mixtures of any two of them, and either in another's manner.
 
     The voices are the npm package kokoro-js, the model is split over Python packages, and the pronunciation is
     hibari's. A style is (510, 256): one row for each number of phonemes, half of it timbre and half of it manner

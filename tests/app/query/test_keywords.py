@@ -24,6 +24,7 @@ from models.audio import decode
 from models.branches.keywords import KeywordSlot, Subword
 from tests.app.slot_encoder import SlotEncoder
 from tests.fake_encoder import spoken
+from tests.patience import wait_until
 from tests.processor import within
 
 DIM = 16
@@ -228,6 +229,7 @@ def test_one_is_made_at_a_time_however_often_the_collection_changes(
     async def ask() -> None:
         vocabularies = Vocabularies(engine)
         asked = [asyncio.create_task(vocabularies.of(collection, pool))]
+        await asyncio.to_thread(wait_until, lambda: encoder.word_batches)
         for number in range(20):
             await asyncio.sleep(0.01)
             collection.add([Record(f"new {number}", caption=f"word {number}")], encoder.vector("dog")[None])
@@ -311,6 +313,25 @@ def test_a_failure_is_not_kept(
 
     with collection_of(store, ["dog"]) as collection:
         asyncio.run(ask())
+
+
+def test_who_comes_after_a_failure_goes_on_where_it_was(
+    store: Store, engine: Engine, encoder: SlotEncoder, pool: BoundedPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keywords, "_AT_ONCE", 2)
+    read = encoder.slot_words
+
+    async def ask() -> None:
+        vocabularies = Vocabularies(engine)
+        with monkeypatch.context() as broken:
+            broken.setattr(encoder, "slot_words", lambda texts: None if "apple" in texts else read(texts))
+            with pytest.raises(EncodingFailed):
+                await vocabularies.of(collection, pool)
+        assert (await vocabularies.of(collection, pool)).texts == ["dog", "cat", "apple"]
+
+    with collection_of(store, ["dog", "cat", "apple"]) as collection:
+        asyncio.run(ask())
+    assert encoder.word_batches == [2, 1]
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import pytest
 
 from app.query.heard import MOST_RANKED, Heard, heard
 from app.query.keywords import Vocabulary
-from app.query.nearest import page_of
+from app.query.nearest import MOST_DIVERSE, page_of
 from app.query.requests import SearchQuery, filter_of
 from index.collection import Collection
 from index.filters.language import parse_field
@@ -126,7 +126,9 @@ def test_texts_are_not_looked_at_as_pictures_are(collection: Collection, tmp_pat
     texts = Store(tmp_path / "texts").create("texts", "captions", 2, "f" * 64)
     texts.add([Record("near"), Record("far")], np.stack([FAR[::-1], FAR]))
 
-    assert [(hit.record.id, hit.score) for hit in searched(texts, toward)] == [("near", 1.0), ("far", 0.0)]
+    for asked in ({}, {"include": frozenset({"vector"})}, {"diversity": 1e-9}):
+        found = searched(texts, toward, **asked)
+        assert [(hit.record.id, hit.score) for hit in found] == [("near", 1.0), ("far", 0.0)]
 
 
 def test_the_least_cosine_is_that_of_the_whole_and_a_filter_holds(collection: Collection, toward: Heard) -> None:
@@ -136,3 +138,15 @@ def test_the_least_cosine_is_that_of_the_whole_and_a_filter_holds(collection: Co
     assert {hit.record.id for hit in near} == {f"{n:04}" for n in range(COUNT) if np.cos(n / (COUNT - 1)) >= 0.9}
     assert f"{COUNT - 1:04}" not in [hit.record.id for hit in others]
     assert others[1].record.id == f"{COUNT - 2:04}"
+
+
+def test_groups_from_far_away_differ_from_each_other_too(collection: Collection) -> None:
+    """More hits than come with their vectors."""
+    far = [Record(f"far {n:04}", metadata={"group": f"far {n}"}) for n in range(MOST_DIVERSE)]
+    angles = np.linspace(1.1, 1.5, len(far))
+    collection.add(far, np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32))
+    query = SearchQuery.model_construct(top_k=3, offset=0, group_by=parse_field("metadata.group"), diversity=1.0)
+    found = page_of(collection, np.array([1, 0], np.float32), query).hits
+
+    assert found[0].record.id == "0000"
+    assert found[1].score == min(hit.score for hit in found)

@@ -95,7 +95,7 @@ def test_kokoro_speaks_as_one_person_or_as_a_mixture_of_two(styles: Path) -> Non
 
 
 def test_a_mixture_of_kokoro_speaks_in_the_manner_of_one(styles: Path) -> None:
-    voice, parts = Kokoro(styles), set()
+    voice, parts = Kokoro(styles), set[tuple[int, int, bool]]()
     before = {name: style.copy() for name, style in voice.styles.items()}
     for seed in range(300):
         name, style = voice._person(random.Random(seed))
@@ -103,9 +103,12 @@ def test_a_mixture_of_kokoro_speaks_in_the_manner_of_one(styles: Path) -> None:
         manners = [person for person in people if (style[:, 128:] == before[person][:, 128:]).all()]
         assert len(manners) == 1
         assert len(people) > 1 or np.allclose(style, before[name], atol=1e-6)
-        parts.add(len(people))
+        pure = [person for person in people if np.allclose(style[:, :128], before[person][:, :128], atol=1e-6)]
+        assert pure in ([], people[:1])
+        parts.add((len(people), len(pure), manners == people[:1]))
 
-    assert parts == {1, 2, 3}
+    # One person; a mixture in the manner of one, of the other, or of a third; one in the manner of another.
+    assert parts == {(1, 1, True), (2, 0, True), (2, 0, False), (3, 0, False), (2, 1, False)}
     assert all((voice.styles[name] == style).all() for name, style in before.items())
 
 
