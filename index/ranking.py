@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,3 +44,8 @@ def ranked(scores: Mapping[int, float], rows: Mapping[int, Row], k: int, with_ve
     best = sorted(scores, key=lambda row: (-scores[row], rows[row].record.id))[:k]
     hits = [(rows[row], scores[row], place < with_vectors) for place, row in enumerate(best)]
     return [Hit(row.record, score, row.vector if wanted else None) for row, score, wanted in hits]
+
+
+def with_vectors(hits: Sequence[Hit], known: Mapping[str, tuple[Record, Vectors]]) -> list[Hit]:
+    """The same hits; those that `Collection.fetch` knows have its vectors."""
+    return [replace(hit, vector=known[hit.record.id][1]) if hit.record.id in known else hit for hit in hits]

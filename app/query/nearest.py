@@ -17,7 +17,7 @@ from index.backend import Collection
 from index.diversity import diverse
 from index.filters import Filter
 from index.grouping import Grouped, nearest_of_each
-from index.ranking import Hit
+from index.ranking import Hit, with_vectors
 from index.records import Vectors
 
 MOST_DIVERSE = 500
@@ -40,11 +40,10 @@ def page_of(collection: Collection, vector: Vector, query: NearestQuery, heard: 
         # Words choose once, among the nearest of all: groups are looked for again without those that were met.
         words, heard = heard, NOTHING
         if words:
-            return _by_words(collection, vector, words, k, query, where)
-        found = collection.search(vector[None, :], k, where, MOST_DIVERSE if query.diversity else 0)[0]
-        return _near_enough(found, query.min_score)
+            return _by_words(collection, vector, words, k, query.min_score, where, compared)
+        return _near_enough(collection.search(vector[None, :], k, where, compared)[0], query.min_score)
 
-    end = query.offset + query.top_k
+    end, compared = query.offset + query.top_k, MOST_DIVERSE if query.diversity else 0
     wanted = max(end, MOST_DIVERSE) if query.diversity else end
     if query.group_by is None:
         hits, complete = Grouped(near(wanted, query.filter), True)
@@ -78,21 +77,30 @@ def keyword_of(hit: Hit, rank: int) -> Keyword:
 
 
 def _by_words(
-    collection: Collection, vector: Vector, heard: Heard, k: int, query: NearestQuery, where: Filter | None
+    collection: Collection,
+    vector: Vector,
+    heard: Heard,
+    k: int,
+    min_score: float | None,
+    where: Filter | None,
+    compared: int,
 ) -> list[Hit]:
-    """The nearest of all and those near to words, raised by them, among the others of the k nearest; best first."""
+    """The nearest of all and those near to words, raised by them, among the others of the k nearest; best first.
+
+    compared: how many of the nearest are to have their vectors, whatever words need.
+    """
     k = max(k, MOST_RANKED)
     if collection.kind != "images":
         # Any two texts are alike for CLIP: it is pictures alone that words are compared with.
         heard = replace(heard, vectors={})
     words = heard.looked_for
-    found = collection.search(vector[None, :], k, where, MOST_DIVERSE if query.diversity else MOST_RANKED)[0]
-    nearest = _near_enough(found, query.min_score)
+    found = collection.search(vector[None, :], k, where, max(compared, MOST_RANKED if len(words) else 0))[0]
+    nearest = _near_enough(found, min_score)
     looked_at = {hit.record.id: hit for hit in nearest[:MOST_RANKED]}
     if len(words) and collection.count > MOST_RANKED:
         near = [hit for hits in collection.search(words, NEAR_A_WORD, where, NEAR_A_WORD) for hit in hits]
         others = [hit for hit in near if hit.record.id not in looked_at and hit.vector is not None]
-        looked_at |= {hit.record.id: hit for hit in _near_enough(_compared(others, vector), query.min_score)}
+        looked_at |= {hit.record.id: hit for hit in _near_enough(_compared(others, vector), min_score)}
     rest = [hit for hit in nearest[MOST_RANKED:] if hit.record.id not in looked_at]
     best = [*heard.raised([*looked_at.values()]), *rest]
     # What was not found at all may be as near as the last one that was.
@@ -124,9 +132,8 @@ def _spread(collection: Collection, hits: Sequence[Hit], diversity: float, end: 
 
 def _with_vectors(collection: Collection, hits: Sequence[Hit]) -> list[Hit]:
     """Groups have hits from farther away, which come without; those that have been deleted since are none."""
-    others = vectors_of(collection, [hit for hit in hits if hit.vector is None])
-    whole = [hit if hit.vector is not None else replace(hit, vector=others.get(hit.record.id)) for hit in hits]
-    return [hit for hit in whole if hit.vector is not None]
+    others = collection.fetch([hit.record.id for hit in hits if hit.vector is None])
+    return [hit for hit in with_vectors(hits, others) if hit.vector is not None]
 
 
 def _vectors(hits: Sequence[Hit]) -> Vectors:

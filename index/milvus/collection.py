@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -37,6 +36,7 @@ from index.milvus.rows import FIELDS, check_fits, record_of, row_of, vector_of
 from index.milvus.search import Searcher
 from index.milvus.state import Reading
 from index.ranking import Hit
+from index.ranking import with_vectors as having_vectors
 from index.records import Record, check_id, check_records, check_vectors
 
 MOST_KEYS = 1000
@@ -201,7 +201,8 @@ class MilvusCollection:
         with self._checked():
             hits = [self._searcher.nearest(query, k, where) for query in queries]
             self._state.renew_if_old()
-        return [_with_vectors(some, self.fetch(_ids(some[:with_vectors]))) for some in hits] if with_vectors else hits
+        known = self.fetch([hit.record.id for some in hits for hit in some[:with_vectors]])
+        return [having_vectors(some, known) for some in hits]
 
     def flush(self) -> None:
         """Have Milvus Lite index what it holds, which makes searches faster; servers do so by themselves."""
@@ -314,14 +315,6 @@ def state_row(manifest: Manifest, version: int) -> Row:
     """The row that says how far a collection is. Its vector is the one that is near to nothing."""
     caption = json.dumps({"version": version})
     return {"key": STATE, "uri": None, "caption": caption, "metadata": {}, manifest.vector_field: [0.0] * manifest.dim}
-
-
-def _ids(hits: Sequence[Hit]) -> Sequence[str]:
-    return [hit.record.id for hit in hits]
-
-
-def _with_vectors(hits: Sequence[Hit], known: Mapping[str, tuple[Record, NDArray[np.float32]]]) -> list[Hit]:
-    return [replace(hit, vector=known[hit.record.id][1]) if hit.record.id in known else hit for hit in hits]
 
 
 def _is_id(id: str) -> bool:

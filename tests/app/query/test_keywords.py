@@ -254,7 +254,8 @@ def test_who_waits_behind_one_that_fails_has_their_own(
         await asyncio.sleep(0.05)
         second = asyncio.create_task(vocabularies.of(collection, pool))
         await asyncio.sleep(0.05)
-        vocabularies._making.cancel()  # type: ignore[union-attr]
+        assert vocabularies._making is not None
+        vocabularies._making.cancel()
         encoder.open.set()
         with pytest.raises(asyncio.CancelledError):
             await first
