@@ -262,6 +262,8 @@ def problem_of_status(status: int, *, path: str, request_id: str) -> JSONRespons
 
 async def problem_handler(request: Request, error: Exception) -> JSONResponse:
     """What FastAPI calls for every exception of the table."""
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, (ServiceError, ClientDisconnect)):
+        error = error.__cause__  # FastAPI calls everything that ends the reading of a body an error in that body
     request.state.problem_code = kind_of(error).code
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         # The framework names the methods of the first route of this path, and each method has a route here.

@@ -15,7 +15,7 @@ from index.durable.locks import FileLock
 from index.durable.snapshot import Snapshot
 from index.durable.table import FILE_NAME as RECORDS
 from index.durable.table import Table
-from index.errors import CollectionExists, CollectionLocked, CollectionNotFound
+from index.errors import CollectionError, CollectionExists, CollectionLocked, CollectionNotFound
 from index.large.gpu import Gpu
 from index.manifest import Kind, Manifest
 from index.names import NAME, checked
@@ -115,6 +115,8 @@ class Store:
             with files.storage(f"collection {name!r} cannot be deleted"):
                 self._require(name)
                 doomed = self._root / f".{name}.deleted"
+                if doomed.exists():  # of a deletion that broke off
+                    shutil.rmtree(doomed)
                 (self._root / name).rename(doomed)
                 files.sync_directory(self._root)
                 shutil.rmtree(doomed)
@@ -140,6 +142,8 @@ class Store:
             snapshot.unpack(folder, records)
             manifest = snapshot.manifest_for(name, records)
             _check(folder, manifest)
+            with closing(Table(folder, manifest.dim, records)) as table:
+                table.renumber(max(_version(folder), snapshot.contents.version) + 1)
             manifest.write(folder)
 
     def _require(self, name: str) -> None:
@@ -167,6 +171,15 @@ def _check(folder: Path, manifest: Manifest) -> None:
     with closing(Table(folder, manifest.dim, manifest.records)) as table:
         table.check()
         table.uris()
+
+
+def _version(folder: Path) -> int:
+    """Of the collection in a folder; 0 where it is too damaged to tell."""
+    with suppress(CollectionError):
+        manifest = Manifest.read(folder)
+        with closing(Table(folder, manifest.dim, manifest.records)) as table:
+            return table.state().seq
+    return 0
 
 
 def _is_collection(path: Path) -> bool:

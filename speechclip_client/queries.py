@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel
 
 from speechclip_client.calls import Call, answer, given, path
-from speechclip_client.results import Embedding, Found, FoundKeywords, Info
+from speechclip_client.results import Embedding, Found, FoundKeywords, Info, SpokenWord
 from speechclip_client.uploads import File, FileBody, JsonBody, upload
 
 M = TypeVar("M", bound=BaseModel)
@@ -59,6 +59,7 @@ def search(
     id_in: str | None = None,
     branch: str | None = None,
     words: float | None = None,
+    heard: Iterable[SpokenWord] | None = None,
     filter: Filter | None = None,
     group_by: str | None = None,
     diversity: float | None = None,
@@ -71,7 +72,8 @@ def search(
 
     id: of a record whose own vector is the query; it is in the collection searched, or in `id_in`.
     branch: of the model, for audio. words: 0 to 1, how much it counts that a record has the words that were heard in
-    audio: in its caption, in its metadata `keywords` or in its picture. filter: what is true of every result.
+    audio: in its caption, in its metadata `keywords` or in its picture. heard: these words, where the query is the
+    vector of an audio: the `words` and the `vector` of `FoundKeywords`. filter: what is true of every result.
     group_by: a field; one result for each of its values. diversity: 0 to 1, how much results are to differ. include:
     what each tells beside id, rank, score and caption.
     """
@@ -79,6 +81,7 @@ def search(
     ranking = given(filter=filter, group_by=group_by, diversity=diversity, top_k=top_k, offset=offset)
     options = ranking | given(branch=branch, words=words, min_score=min_score)
     options |= given(include=None if include is None else list(include))
+    options |= given(heard=None if heard is None else [word.model_dump() for word in heard])
     return _query(path("search", collection), Found, sources, options, id_in)
 
 
@@ -130,9 +133,10 @@ def readiness() -> Call[bool]:
 def _query(where: str, shape: type[M], sources: dict[str, Any], options: dict[str, Any], id_in: str | None) -> Call[M]:
     """A file alone is sent as it is; whatever else, as JSON."""
     ((name, value),) = sources.items()
-    params = {key: _as_text(option) for key, option in options.items()}
-    if name in MEDIA and id_in is None and len(urlencode(params)) <= MAX_PARAMETERS:
-        return Call("POST", where, answer(shape), params=params, body=FileBody(upload(value), f"{name}/*"))
+    if name in MEDIA and id_in is None and "heard" not in options:
+        params = {key: _as_text(option) for key, option in options.items()}
+        if len(urlencode(params)) <= MAX_PARAMETERS:
+            return Call("POST", where, answer(shape), params=params, body=FileBody(upload(value), f"{name}/*"))
     return Call("POST", where, answer(shape), body=JsonBody(_in_json(sources) | options | given(collection=id_in)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ from index.names import NAME
 
 PIECE = 1024 * 1024
 WHAT = "what was sent"
+ABANDONED_S = 3600.0
+"""Whoever writes a snapshot has not put anything into it for so long: it was killed."""
 _SENT = re.compile(r".*-sent-[0-9a-f]{16}\.snapshot")
 
 
@@ -77,7 +80,11 @@ def was_sent(path: Path) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what killed processes were sent in part; not what is being sent to another one now."""
+    """Delete what killed processes were sent, or have written, in part; not what another one is at now."""
+    with suppress(OSError):
+        for path in folder.glob(".*.snapshot.new"):
+            if time.time() - path.stat().st_mtime > ABANDONED_S:
+                path.unlink()
     for path in folder.glob(".*.sent"):
         with suppress(CollectionLocked, OSError):
             lock = FileLock(path, WHAT)

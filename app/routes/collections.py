@@ -9,6 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import FileResponse
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 
 from app.errors import CollectionBusy, InvalidParameter
 from app.http.hosts import from_own_page
@@ -23,6 +24,9 @@ from index.errors import CollectionError, InvalidName
 MEDIA_CACHE = "private, max-age=3600"
 
 EXACT = "FLAT"  # every vector is compared; so called here and by Milvus
+
+_CACHED = StaticFiles()
+"""Knows what the headers of a client that has the file already mean."""
 
 router = APIRouter(tags=["collections"])
 
@@ -101,17 +105,18 @@ async def delete_collection(request: Request, name: str) -> Response:
     response_class=FileResponse,
     responses={
         **file_responses("*/*"),
+        304: {"description": "It is as the client has it: `If-None-Match`, `If-Modified-Since`"},
         **problem_responses((404, 416, 422, 503)),
     },
 )
 async def media(
     request: Request, collection: str, id: Annotated[str, Path(description="The record's id; it may contain slashes.")]
-) -> FileResponse:
+) -> Response:
     """The image or audio behind a record, from below the collection's media root; parts of it by `Range`."""
     state = state_of(request)
     found = await state.searching.run(state.loaded().catalogue.get, collection)
     path, media_type, status = await state.searching.run(media_file, found, id)
-    return FileResponse(
+    response = FileResponse(
         path,
         media_type=media_type,
         filename=path.name,
@@ -119,6 +124,8 @@ async def media(
         content_disposition_type="attachment" if media_type == UNKNOWN_TYPE else "inline",
         headers={"Cache-Control": MEDIA_CACHE, "Content-Security-Policy": MEDIA_POLICY},
     )
+    known = _CACHED.is_not_modified(response.headers, request.headers)
+    return NotModifiedResponse(response.headers) if known else response
 
 
 async def _look_around(loaded: Loaded) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,13 +23,18 @@ def storage(what: str) -> Iterator[None]:
 
 def replace(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a new file, then put it in `path`'s place, durably. A kill leaves the old or the new one."""
-    put(path, write)
+    _put(path, path.with_name(f".{path.name}.new"), write)
     sync_directory(path.parent)
 
 
 def put(path: Path, write: Callable[[Path], object]) -> None:
-    """The same for one of many: its name is durable only when the caller has synchronised the folder."""
-    new = path.with_name(f".{path.name}.new")
+    """The same for one of many, by any number of writers at the same time: whoever is last has the place. Its name is
+    durable only when the caller has synchronised the folder.
+    """
+    _put(path, path.with_name(f".{path.name}.{uuid.uuid4().hex}.new"), write)
+
+
+def _put(path: Path, new: Path, write: Callable[[Path], object]) -> None:
     try:
         write(new)
         sync(new)

@@ -10,7 +10,7 @@ from pathlib import Path
 from index.errors import CollectionDamaged
 from index.manifest import Manifest
 
-_RECORDS = re.compile(r"records(-(?P<number>[0-9]{1,9}))?\.sqlite(-wal|-shm|-journal)?")
+_RECORDS = re.compile(r"\.?records(-(?P<number>[0-9]{1,9}))?\.sqlite(-wal|-shm|-journal|\.new)?")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from index.durable import files
 FOLDER = "media"
 SCHEME = "media:"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,8}")
+_HALF = re.compile(rf"\.{_NAME.pattern}(\.[0-9a-f]{{32}})?\.new")
 
 
 def name_of(data: bytes, suffix: str) -> str:
@@ -126,8 +127,7 @@ class Media:
     def _files(self) -> Iterator[Path]:
         """All that were made here, and what a kill left of some; not what somebody else put there."""
         for path in sorted(self._root.glob("[0-9a-f][0-9a-f]/*")):
-            name = path.name.removeprefix(".").removesuffix(".new")
-            if is_name(name) and path.is_file():
+            if (is_name(path.name) or _HALF.fullmatch(path.name)) and path.is_file():
                 yield path
 
     def _sizes(self) -> Iterator[int]:

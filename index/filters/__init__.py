@@ -7,8 +7,9 @@ is of another type, is false, and `Not` of it true.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from pydantic import JsonValue
@@ -42,6 +43,15 @@ class In:
 
     field: Field
     values: tuple[Scalar, ...]
+
+    def has(self, value: object) -> bool:
+        kind = kind_of(value)
+        return kind is not None and (kind, value) in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[tuple[str | None, Scalar]]:
+        """With their types: True and 1 are equal."""
+        return frozenset((kind_of(value), value) for value in self.values)
 
 
 @dataclass(frozen=True)
@@ -95,8 +105,8 @@ def matches(filter: Filter, record: Record) -> bool:
             return any(matches(part, record) for part in parts)
         case Not(part):
             return not matches(part, record)
-        case In(field, values):
-            return _is_one_of(_find(record, field), values)
+        case In(field):
+            return filter.has(_find(record, field))
         case Compare(field, order, operand):
             value = _find(record, field)
             return kind_of(value) == kind_of(operand) and ORDERS[order](value, operand)
@@ -138,12 +148,8 @@ def _find(record: Record, field: Field) -> object:
     return value
 
 
-def _is_one_of(value: object, operands: Sequence[Scalar]) -> bool:
-    kind = kind_of(value)
-    return kind is not None and any(kind == kind_of(operand) and value == operand for operand in operands)
-
-
 def _contains(value: object, operand: Scalar) -> bool:
     if isinstance(value, str):
         return isinstance(operand, str) and operand in value
-    return isinstance(value, list) and any(_is_one_of(element, (operand,)) for element in value)
+    kind = kind_of(operand)
+    return isinstance(value, list) and any(kind == kind_of(element) and element == operand for element in value)

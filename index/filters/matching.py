@@ -63,15 +63,21 @@ class Matched:
         self._lock = threading.Lock()
         self._answers = dict[str, tuple[int, Rows]]()
         self._changes = deque[tuple[int, Rows]]()
+        self._changed = 0
+        """How many rows there are in them."""
         self._complete_since = 0
         """The version after which all changes are known."""
 
     def change(self, version: int, rows: Rows) -> None:
         """Told of every batch before it is committed, whether it will be or not: which rows it changes."""
+        if not len(rows):
+            return
         with self._lock:
             self._changes.append((version, rows))
-            while sum(len(some) for _, some in self._changes) > CHANGED_ROWS:
-                self._complete_since, _ = self._changes.popleft()
+            self._changed += len(rows)
+            while self._changed > CHANGED_ROWS:
+                self._complete_since, forgotten = self._changes.popleft()
+                self._changed -= len(forgotten)
 
     def get(self, where: Filter) -> Kept | None:
         key = _key(where)

@@ -19,6 +19,11 @@ Number = int | float
 # SQLite's own conversion of decimal numbers may miss by some units in the last place.
 _RELATIVE: Final = 1e-12
 _ABSOLUTE: Final = 1e-300
+_DIGITS: Final = "%.9e"
+"""Of what numbers are looked up by: far fewer than SQLite may miss by."""
+_SMALL: Final = 1e-280
+_LARGE: Final = 1e280
+"""Beyond these, digits are not compared: numbers run into 0 and infinity there."""
 _SIGNS: Final[dict[Order, str]] = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
@@ -106,8 +111,11 @@ class _Writer:
 
     def _is_number(self, value: str, numbers: Sequence[Number]) -> str:
         exact = ", ".join(self.bind(_bindable(number)) for number in numbers)
-        borders = [border for number in numbers for border in _around(number)]
-        near = f"{value} BETWEEN {self.bind(min(borders))} AND {self.bind(max(borders))}"
+        digits = {_DIGITS % border for number in numbers for border in _around(number)}
+        rounded = f"printf({self.bind(_DIGITS)}, {value})"
+        near = f"{rounded} IN ({', '.join(map(self.bind, sorted(digits)))})"
+        if not all(_SMALL < abs(number) < _LARGE for number in numbers):
+            near = f"({near} OR abs({value}) NOT BETWEEN {self.bind(_SMALL)} AND {self.bind(_LARGE)})"
         return f"CASE WHEN typeof({value}) = 'integer' THEN {value} IN ({exact}) WHEN {near} THEN NULL ELSE 0 END"
 
     def _compare(self, place: _Place, compare: Compare) -> str:

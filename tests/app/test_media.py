@@ -62,6 +62,19 @@ def test_the_name_of_a_collection_is_no_path(client: TestClient) -> None:
         assert_problem(client.get(f"/media/{path}"), 404, "collection_not_found")
 
 
+def test_a_client_that_has_a_file_need_not_fetch_it_again(client: TestClient) -> None:
+    first = client.get("/media/images/dog")
+
+    for name, value in (
+        ("If-None-Match", first.headers["ETag"]),
+        ("If-Modified-Since", first.headers["Last-Modified"]),
+    ):
+        again = client.get("/media/images/dog", headers={name: value})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+    assert client.get("/media/images/dog", headers={"If-None-Match": '"another"'}).content == first.content
+
+
 def test_a_part_of_a_file(client: TestClient) -> None:
     answer = client.get("/media/images/dog", headers={"Range": "bytes=1-3"})
 

@@ -11,6 +11,7 @@ import pytest
 
 from speechclip_client import Query
 from speechclip_client.errors import BranchNotFound, CollectionNotFound, InvalidParameter, UnsupportedMedia
+from speechclip_client.results import SpokenWord
 from tests.client.conftest import Ask
 from tests.fake_encoder import WORDS, FakeEncoder, drawn, spoken
 from tests.patience import WAIT_S
@@ -95,6 +96,20 @@ def test_words_that_were_heard_may_count(ask: Ask) -> None:
     assert ids(ask("search", "images", audio=spoken("dog"), words=0.5)) == ids(alone)
     with pytest.raises(InvalidParameter, match="words"):
         ask("search", "images", audio=spoken("dog"), words=7.0)
+
+
+def test_words_that_were_heard_before_go_with_the_vector(ask: Ask) -> None:
+    heard = SpokenWord(word="apple", score=0.9, slot=0, start=0.0, end=0.4)
+    vector = ENCODER.vector("dog")
+
+    with_it, without = (
+        {one.id: one.score for one in ask("search", "images", vector=vector, heard=words, words=1.0).results}
+        for words in ([heard], [])
+    )
+    assert with_it["apple"] == pytest.approx(without["apple"] + 0.9, abs=1e-5)
+    assert with_it["dog"] == without["dog"]
+    with pytest.raises(InvalidParameter, match="heard"):
+        ask("search", "images", text="dog", heard=[heard])
 
 
 def test_a_long_filter_goes_with_a_file_too(ask: Ask) -> None:

@@ -184,6 +184,34 @@ def test_a_half_deleted_collection_never_appears(store: Store, root: Path, monke
     assert visible(root) == ["a"]
 
 
+def test_what_a_deletion_left_is_in_the_way_of_no_other(store: Store, root: Path) -> None:
+    (root / ".a.deleted" / "media").mkdir(parents=True)
+    make(store, "a")
+
+    store.delete("a")
+    assert visible(root) == []
+
+
+def test_a_version_grows_on_where_a_snapshot_takes_the_place(store: Store, root: Path, tmp_path: Path) -> None:
+    vector = np.eye(4, dtype=np.float32)[:1]
+    with store.create("a", "images", 4, "model-a") as collection:
+        collection.add([Record("first")], vector)
+        snapshot = collection.snapshot(tmp_path / "a.snapshot")
+        for _ in range(5):
+            collection.add([Record("later")], vector)
+        before = collection.version
+    (root / "a" / ".records-9.sqlite.new").write_bytes(b"half of another restoration")
+
+    with store.restore(snapshot, "a", replace=True) as collection:
+        assert collection.version > before
+        assert [record.id for record in collection.list(10)] == ["first"]
+    with store.open("a") as collection:
+        assert collection.version > before
+    (root / "a" / "manifest.json").unlink()
+    store.restore(snapshot, "a", replace=True).close()
+    assert [path.name for path in (root / "a").glob(".records*")] == []
+
+
 def test_leftovers_are_cleared_away_unless_somebody_is_at_it(store: Store, root: Path) -> None:
     for leftover in (".a.new", ".b.deleted", ".c.new", ".other"):
         (root / leftover).mkdir()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,16 @@ def test_what_a_killed_process_was_sent_is_swept_and_what_arrives_now_is_not(tmp
         assert list(tmp_path.iterdir()) == [path]
     assert list(tmp_path.iterdir()) == []
     arriving.sweep(tmp_path / "nowhere")
+
+
+def test_half_a_snapshot_that_nobody_writes_any_more_is_swept(tmp_path: Path) -> None:
+    half, now = (tmp_path / f".{name}.snapshot.new" for name in ("images-1", "images-2"))
+    for path in (half, now):
+        path.write_bytes(b"half")
+    os.utime(half, times=(0, time.time() - arriving.ABANDONED_S - 60))
+
+    arriving.sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [now]
 
 
 def test_a_start_sweeps_what_the_process_before_left(make_client: MakeClient, settings: Settings) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,13 @@ def test_links_are_not_followed(media: Media, tmp_path: Path) -> None:
 def test_what_nobody_names_is_swept(media: Media, tmp_path: Path) -> None:
     other = name_of(b"other", ".wav")
     media.keep({NAME: DATA, other: b"other"})
-    torn = media.prepare(NAME).with_name(f".{NAME}.new")
-    torn.write_bytes(b"half")
+    torn = media.prepare(NAME).with_name(f".{NAME}.{'0' * 32}.new")
+    torn.write_bytes(b"ha")
+    torn.with_name(f".{NAME}.new").write_bytes(b"lf")  # by an earlier version
     strange = torn.with_name("notes.txt")
     strange.write_text("somebody's own")
 
-    assert media.sweep({SCHEME + NAME}) == (2, len(b"other" + b"half"))
+    assert media.sweep({SCHEME + NAME}) == (3, len(b"other" + b"half"))
     assert media.path(SCHEME + NAME) is not None
     assert media.path(SCHEME + other) is None
     assert strange.exists()
@@ -89,8 +91,21 @@ def test_a_file_and_every_folder_above_it_are_synchronised(
     media.keep({NAME: DATA})
 
     shard = tmp_path / "media" / NAME[:2]
-    assert synchronised[0] == shard / f".{NAME}.new"
+    assert synchronised[0].name.startswith(f".{NAME}.")
+    assert synchronised[0].parent == shard
     assert set(synchronised[1:]) == {shard, shard.parent, tmp_path}
+
+
+def test_many_may_keep_the_same_at_the_same_time(media: Media) -> None:
+    data = DATA * 50_000
+    name = name_of(data, ".png")
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: media.keep({name: data}), range(40)))
+
+    path = media.path(SCHEME + name)
+    assert path is not None
+    assert path.read_bytes() == data
+    assert [file.name for file in path.parent.iterdir()] == [name]
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(media: Media, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,14 @@ def test_after_too_many_changes_an_answer_is_of_no_use() -> None:
     assert kept.changed.tolist() == [1]
 
 
+def test_what_changes_nothing_is_not_remembered() -> None:
+    matched = Matched()
+    for version in range(10):
+        matched.change(version, rows())
+
+    assert len(matched._changes) == 0
+
+
 def test_one_batch_may_be_too_many_changes() -> None:
     matched = Matched()
     matched.keep(CHEAP, 4, rows(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -103,6 +104,30 @@ def test_sqlite_alone_decides_about_what_is_ordinary(tmp_path: Path, filter: Jso
 
     assert [some[row] for row in result.true] == [one for one in some if matches(parse(filter), one)]
     assert len(result.unsure) == 0
+
+
+@MANY
+@given(number=st.floats(allow_nan=False, allow_infinity=False), beside=st.integers(-3, 3), far=st.floats(-1e9, 1e9))
+def test_numbers_that_are_nearly_equal(folder: Path, number: float, beside: int, far: float) -> None:
+    near = number
+    for _ in range(abs(beside)):
+        near = math.nextafter(near, math.inf if beside > 0 else -math.inf)
+    some = [Record(str(n), metadata={"x": x}) for n, x in enumerate([number, near, far, 0.0, -0.0, 5e-324])]
+    some = [one for one in some if math.isfinite(one.metadata["x"])]  # type: ignore[arg-type]
+    with closing(table_of(folder, some)) as table:
+        for values in [(number,), (near, far), (far, -number, 1.5), (0, number)]:
+            asked = In(Field("metadata", ("x",)), values)
+            assert found(table, asked, some) == [record for record in some if matches(asked, record)]
+
+
+def test_of_many_decimal_numbers_only_those_that_may_be_meant_are_left_to_python(tmp_path: Path) -> None:
+    some = [Record(str(n), metadata={"x": n + 0.5}) for n in range(2_000)]
+    asked = In(Field("metadata", ("x",)), tuple(3 * n + 0.5 for n in range(0, 1_000, 10)))
+    with closing(table_of(tmp_path, some)), closing(sqlite3.connect(tmp_path / "records.sqlite")) as connection:
+        result = scan(connection, asked)
+
+    assert [some[row] for row in result.unsure] == [one for one in some if matches(asked, one)]
+    assert len(result.true) == 0
 
 
 def test_what_a_caller_gave_is_in_the_parameters_alone() -> None:
