@@ -71,7 +71,10 @@ def fill(store: Store, count: int, dim: int) -> None:
 
 
 def build(store: Store, recipe: RecipeName) -> dict[str, Any]:
-    """Wall and CPU seconds; nothing for `Flat`, of which nothing is built."""
+    """Wall and CPU seconds; nothing for `Flat`, of which nothing is built.
+
+    In a process that has built nothing yet: the system tells only the peak of the largest of all its children.
+    """
     with store.open(NAME) as collection:
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         collection.build(recipe, 0.95, progress)
@@ -155,11 +158,13 @@ def resident() -> dict[str, int]:
     return {"own MiB": kib["RssAnon"] // 1024, "mapped MiB": kib["RssFile"] // 1024}
 
 
-def in_a_new_process(args: argparse.Namespace, **environment: str) -> dict[str, Any]:
-    """What `measure` says there; nothing where it is killed."""
-    command = [sys.executable, "-m", "bench.large_collection", "--measure", *sys.argv[1:]]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **environment})
-    return dict(json.loads(done.stdout)) if done.stdout else {}
+def in_a_new_process(args: argparse.Namespace, *words: str, killed: bool = False) -> dict[str, Any]:
+    """What `measure` or `build` says there; nothing where it is to be killed."""
+    sizes = ["--count", str(args.count), "--dim", str(args.dim), "--folder", str(args.folder)]
+    command = [sys.executable, "-m", "bench.large_collection", *sizes, *words]
+    environment = {**os.environ, "KILLED": "yes"} if killed else None
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=not killed, env=environment)
+    return {} if killed else dict(json.loads(done.stdout))
 
 
 def main() -> None:
@@ -168,25 +173,31 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--build")
     parser.add_argument("--measure", action="store_true")
     parser.add_argument("recipes", nargs="*")
     args = parser.parse_args()
-    if args.measure:
-        print(json.dumps(measure(args.folder, args.count, args.dim)))
-        return
     store = Store(args.folder)
-    fill(store, args.count, args.dim)
-    for recipe in args.recipes:
-        facts = {"recipe": recipe, **build(store, recipe)}
-        folder = args.folder / NAME
-        facts["index MiB"] = sum(path.stat().st_size for path in folder.glob("index-*")) // MIB
-        facts["vectors MiB"] = sum(path.stat().st_size for path in folder.glob("vectors-*")) // MIB
-        facts |= in_a_new_process(args)
-        in_a_new_process(args, KILLED="yes")
-        facts["open s after a kill"] = in_a_new_process(args)["open s"]
-        print("\n".join(f"| {name} | {value} |" for name, value in facts.items()), flush=True)
-        with store.open(NAME) as collection:
-            collection.delete(["killed"])
+    if args.build:
+        print(json.dumps(build(store, args.build)))
+    elif args.measure:
+        print(json.dumps(measure(args.folder, args.count, args.dim)))
+    else:
+        fill(store, args.count, args.dim)
+        for recipe in args.recipes:
+            print("\n".join(f"| {name} | {value} |" for name, value in facts(args, recipe).items()), flush=True)
+            with store.open(NAME) as collection:
+                collection.delete(["killed"])
+
+
+def facts(args: argparse.Namespace, recipe: str) -> dict[str, Any]:
+    """One recipe's column of the table; the collection is left with a record of a process that was killed."""
+    found = {"recipe": recipe, **in_a_new_process(args, "--build", recipe)}
+    for kind in ("index", "vectors"):
+        found[f"{kind} MiB"] = sum(path.stat().st_size for path in (args.folder / NAME).glob(f"{kind}-*")) // MIB
+    found |= in_a_new_process(args, "--measure")
+    in_a_new_process(args, "--measure", killed=True)
+    return {**found, "open s after a kill": in_a_new_process(args, "--measure")["open s"]}
 
 
 if __name__ == "__main__":

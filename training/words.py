@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +22,9 @@ from models.clip import Tokenizer
 TEMPERATURE = 0.1
 ORDERED_TEMPERATURE = 0.05
 _LEAST = 1e-6  # of a probability, so that its logarithm is one
+
+Mean = Callable[[Tensor, Tensor], Tensor]
+"""(a sum, of how many) -> their mean."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,12 @@ class Said:
         return Told(anywhere, in_order, torch.tensor([len(one) for one in words]))
 
 
-def ordered_words_loss(scores: Tensor, counts: Tensor, told: Told) -> Tensor:
+def mean_of(total: Tensor, count: Tensor) -> Tensor:
+    """The mean of `count` numbers by their sum; 0 of none."""
+    return total / count.clamp(min=1)
+
+
+def ordered_words_loss(scores: Tensor, counts: Tensor, told: Told, mean: Mean = mean_of) -> Tensor:
     """scores: (B, K, V) cosines, of which the slots before `counts` (B,) are real, in the order in which they fired.
 
     The mean over the slots that have a word: how sure each is of the sub-words of its own.
@@ -82,10 +90,10 @@ def ordered_words_loss(scores: Tensor, counts: Tensor, told: Told) -> Tensor:
     # A sub-word that no slot may be is infinitely unlikely, and is never said.
     surprise = -torch.where(shares > 0, shares * chances, 0.0).sum(-1)
     own = real & (shares.sum(-1) > 0)
-    return (surprise * own).sum() / own.sum().clamp(min=1)
+    return mean((surprise * own).sum(), own.sum())
 
 
-def words_loss(scores: Tensor, counts: Tensor, said: Tensor) -> Tensor:
+def words_loss(scores: Tensor, counts: Tensor, said: Tensor, mean: Mean = mean_of) -> Tensor:
     """scores: (B, K, V) cosines, of which the slots before `counts` (B,) are real; said: (B, V) from `Said`.
 
     The mean of two: whether a slot hears any of what was said, and whether each word is heard by a slot of its own.
@@ -93,15 +101,13 @@ def words_loss(scores: Tensor, counts: Tensor, said: Tensor) -> Tensor:
     chances = (candidates(scores) / TEMPERATURE).softmax(-1)
     chances = chances.masked_fill(padding_mask(scores.shape[1], counts)[..., None], 0.0)
     known = said.sum(1) > 0
-    if not known.any():
-        return scores.sum() * 0.0
     chances, counts, said = chances[known], counts[known], said[known]
     real = ~padding_mask(chances.shape[1], counts)
     heard = (chances * said[:, None]).sum(-1).clamp(min=_LEAST).log()
-    a_slot = (heard * real).sum() / real.sum()
+    a_slot = mean((heard * real).sum(), real.sum())
     weights, own = _shared_out(chances, real, said)
-    a_word = ((own.clamp(min=_LEAST).log() * weights).sum(1) / weights.sum(1).clamp(min=_LEAST)).mean()
-    return -(a_slot + a_word) / 2
+    words = (own.clamp(min=_LEAST).log() * weights).sum(1) / weights.sum(1).clamp(min=_LEAST)
+    return -(a_slot + mean(words.sum(), known.sum())) / 2
 
 
 def _shared_out(chances: Tensor, real: Tensor, said: Tensor) -> tuple[Tensor, Tensor]:

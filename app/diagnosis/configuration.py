@@ -16,9 +16,13 @@ from app.settings import Settings
 PREFIX = "SPEECHCLIP_"
 
 
+KEY_OF_A_CALLER = f"{PREFIX}API_KEY"
+"""No setting: `speechclip evaluate --url` sends it to another service."""
+
+
 def check_variables(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Every variable with the prefix is a setting. Values are not told: one may be a key."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {KEY_OF_A_CALLER}
     given = sorted(name for name in environ if name.upper().startswith(PREFIX))
     unknown = [name for name in given if name.upper() not in known]
     for name in unknown:

@@ -78,7 +78,9 @@ class CascadedBranch(nn.Module):
             heard, counts = fired.features, fired.counts
         projected = self.keyword_proj(heard)
         vectors = self.keyword_norm(projected)
-        scores = unit(vectors) @ subwords.directions.T
+        # Half precision would round cosines to steps of 1/256, as coarse as the differences that matter (spec 3.9.3).
+        with torch.autocast(vectors.device.type, enabled=False):
+            scores = unit(vectors) @ subwords.directions.T
         embeddings, targets = quantize(scores, subwords.rows, self.config.temperature, self.training)
         return Keywords(projected, vectors, scores, targets, embeddings, counts, fired)
 

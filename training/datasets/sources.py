@@ -37,9 +37,14 @@ class FileSource:
     def name(self) -> str:
         return printable(self.path)
 
+    @property
+    def where(self) -> Path:
+        """The path to open it by."""
+        return Path(self.root, self.path)
+
     def read(self) -> bytes:
         try:
-            with Path(self.root, self.path).open("rb") as file:
+            with self.where.open("rb") as file:
                 return _read(file, os.fstat(file.fileno()).st_size, self.name)
         except OSError as error:
             raise DatasetError(f"{self.name} cannot be read: {error.strerror or error}") from error
@@ -47,20 +52,20 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class TarSource:
-    """A member of a tar file: `size` bytes at `offset`."""
+    """A member of the tar file `tar`: `size` bytes at `offset`."""
 
-    tar: Path
+    tar: FileSource
     member: str
     offset: int
     size: int
 
     @property
     def name(self) -> str:
-        return printable(f"{self.tar.name}/{self.member}")
+        return f"{self.tar.name}/{printable(self.member)}"
 
     def read(self) -> bytes:
         try:
-            with self.tar.open("rb") as file:
+            with self.tar.where.open("rb") as file:
                 file.seek(self.offset)
                 return _read(file, self.size, self.name)
         except OSError as error:

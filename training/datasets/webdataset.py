@@ -22,7 +22,7 @@ from training.datasets.folder import parse_json, utf8
 from training.datasets.identity import ImageId
 from training.datasets.names import printable
 from training.datasets.samples import Sample, samples
-from training.datasets.sources import MOST_BYTES, TarSource
+from training.datasets.sources import MOST_BYTES, FileSource, TarSource
 from training.datasets.tars import Member, contents
 from training.errors import DatasetError
 
@@ -56,9 +56,9 @@ class WebDataset:
     """The corpus in a folder of tar files, or in one; see the module."""
 
     def __init__(self, root: Path) -> None:
-        self._shards = dict[str, list[Path]]()
-        for split, path in _shards(root):
-            self._shards.setdefault(split, []).append(path)
+        self._shards = dict[str, list[FileSource]]()
+        for split, tar in _shards(root):
+            self._shards.setdefault(split, []).append(tar)
         self.splits: Sequence[str] = list(self._shards)
         if not self.splits:
             raise DatasetError(f"{printable(root)} has no tar files")
@@ -66,26 +66,27 @@ class WebDataset:
     def read(self, split: str) -> Dataset:
         found = _Found()
         for tar in self._shards[split]:
-            inside = contents(tar)
+            inside = contents(tar.where)
             if inside.damage:
-                found.unreadable.append(f"{printable(tar.name)}: {inside.damage}")
+                found.unreadable.append(f"{tar.name}: {inside.damage}")
             grouped, again = samples(inside.members)
-            found.duplicates += [printable(f"{tar.name}/{name}") for name in again]
+            found.duplicates += [f"{tar.name}/{printable(name)}" for name in again]
             for sample in grouped:
                 _add(sample, tar, found)
         return Dataset("webdataset", split, found.pairs, found.missing, found.unreadable, found.duplicates)
 
 
-def _shards(root: Path) -> Iterator[tuple[str, Path]]:
+def _shards(root: Path) -> Iterator[tuple[str, FileSource]]:
     if root.is_file():
-        yield _split_of(root.name), root
+        yield _split_of(root.name), FileSource(root.parent, root.name)
         return
     try:
         for path in sorted(root.iterdir()):
             if path.is_dir():
-                yield from ((printable(path.name), tar) for tar in sorted(path.glob("*.tar")) if tar.is_file())
+                tars = (tar for tar in sorted(path.glob("*.tar")) if tar.is_file())
+                yield from ((printable(path.name), FileSource(root, f"{path.name}/{tar.name}")) for tar in tars)
             elif path.suffix == ".tar" and path.is_file():
-                yield _split_of(path.name), path
+                yield _split_of(path.name), FileSource(root, path.name)
     except OSError as error:
         raise DatasetError(f"{printable(root)} cannot be listed: {error.strerror or error}") from error
 
@@ -97,8 +98,8 @@ def _split_of(name: str) -> str:
     return printable(match["split"] or ALL)
 
 
-def _add(sample: Sample, tar: Path, found: _Found) -> None:
-    name = printable(f"{tar.name}/{sample.stem}")
+def _add(sample: Sample, tar: FileSource, found: _Found) -> None:
+    name = f"{tar.name}/{printable(sample.stem)}"
     if not sample.images or not sample.recordings:
         lacking = "an image" if sample.recordings else "a recording"
         # Neither of them: no sample, but notes about the tar file.
@@ -109,19 +110,19 @@ def _add(sample: Sample, tar: Path, found: _Found) -> None:
         facts = {label: _facts(member, tar) for label, member in sample.facts.items()}
         texts = {label: _text(member, tar) for label, member in sample.texts.items()}
     except DatasetError as error:
-        found.unreadable.append(f"{printable(tar.name)}: {error}")
+        found.unreadable.append(f"{tar.name}: {error}")
         return
     id = _id(facts, name, found)
     found.pairs += _pairs(sample, tar, id, _image(sample, tar, id, found), texts, facts)
 
 
 def _pairs(
-    sample: Sample, tar: Path, id: int, image: TarSource, texts: dict[str, str], facts: dict[str, Facts]
+    sample: Sample, tar: FileSource, id: int, image: TarSource, texts: dict[str, str], facts: dict[str, Facts]
 ) -> Iterator[Pair]:
     for label, member in sample.recordings.items():
         told = facts.get(label) or facts.get("") or Facts()
         text = texts.get(label) or told.text or told.caption or texts.get("") or None
-        name = f"{tar.stem}/{sample.stem}" + (f".{label}" if label else "")
+        name = f"{tar.where.stem}/{sample.stem}" + (f".{label}" if label else "")
         yield Pair(printable(name), _source(tar, member), image, id, text)
 
 
@@ -139,26 +140,26 @@ def _require_size(sample: Sample) -> None:
             raise DatasetError(f"{member.name} has {member.size:,} bytes; {MOST_BYTES:,} are the most")
 
 
-def _image(sample: Sample, tar: Path, id: int, found: _Found) -> TarSource:
+def _image(sample: Sample, tar: FileSource, id: int, found: _Found) -> TarSource:
     """The first image of that id, where this one is a copy of it: one of another size is not."""
     image = _source(tar, sample.images[0])
     first = found.images.setdefault(id, image)
     return first if first.size == image.size else image
 
 
-def _source(tar: Path, member: Member) -> TarSource:
+def _source(tar: FileSource, member: Member) -> TarSource:
     return TarSource(tar, member.name, member.offset, member.size)
 
 
-def _text(member: Member, tar: Path) -> str:
+def _text(member: Member, tar: FileSource) -> str:
     return utf8(_small(member, tar), member.name).strip()
 
 
-def _facts(member: Member, tar: Path) -> Facts:
+def _facts(member: Member, tar: FileSource) -> Facts:
     return parse_json(_small(member, tar), Facts, member.name)
 
 
-def _small(member: Member, tar: Path) -> bytes:
+def _small(member: Member, tar: FileSource) -> bytes:
     if member.size > MOST_TEXT:
         raise DatasetError(f"{member.name} has {member.size:,} bytes; {MOST_TEXT:,} are the most")
     return _source(tar, member).read()

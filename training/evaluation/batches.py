@@ -66,7 +66,8 @@ class InBatches:
                     warm_up = False
                 batch = embed(files)
                 _require_sound(batch, what)
-                kept.put(key, batch)
+                if self._embedder.for_good or not any(batch.reasons):
+                    kept.put(key, batch)
             batches.append(batch.among(reasons))
             self._advance(what, min(start + size, len(sources)), len(sources))
         whole = Batch.joined(batches, self._embedder.dim)

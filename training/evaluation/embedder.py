@@ -87,14 +87,18 @@ class Batch:
 class Embedder(Protocol):
     """A model, reached in one way or another.
 
-    name, fingerprint, dim, branch: as of the model; way: how it is reached, as far as vectors depend on it
+    name, fingerprint, dim, branch: as of the model; precision: in which its products are made
+    way: how it is reached, as far as vectors depend on it
+    for_good: whether a file that it refuses is refused the next time too
     """
 
     name: str
     fingerprint: str
     dim: int
     branch: Branch
+    precision: str
     way: str
+    for_good: bool
 
     def speech(self, files: Sequence[bytes]) -> Batch:
         """Audio files of any kind."""

@@ -81,15 +81,18 @@ class Embedded:
 def embed(dataset: Dataset, embedder: Embedder, work: Path, batch: int, advance: Advance) -> Embedded:
     """Everything in a data set; what cannot be read is left out, and told. Raises `EvaluationError`.
 
-    batch: utterances at a time, in the order of the data set. Of images with the same id the last one is taken, at the
-    place of the first (spec section 8).
+    batch: utterances at a time, in the order of the data set. Of several images with the same id the first one that can
+    be read is taken.
     """
-    images = {pair.image_id: pair.image for pair in dataset.pairs}
+    images = list(dict.fromkeys((pair.image_id, pair.image) for pair in dataset.pairs))
     steps = InBatches(embedder, work, advance)
     audio = [pair.audio for pair in dataset.pairs]
     heard = steps.run(f"speech {embedder.branch}", embedder.speech, audio, batch, warm=True)
-    seen = steps.run("images", embedder.images, list(images.values()), IMAGES_AT_ONCE)
-    seen_at = {id: row for row, (id, reason) in enumerate(zip(images, seen.reasons, strict=True)) if not reason}
+    seen = steps.run("images", embedder.images, [image for _, image in images], IMAGES_AT_ONCE)
+    seen_at = dict[int, int]()
+    for row, ((id, _), reason) in enumerate(zip(images, seen.reasons, strict=True)):
+        if not reason:
+            seen_at.setdefault(id, row)
     rows = [row for row, pair in enumerate(dataset.pairs) if not heard.reasons[row] and pair.image_id in seen_at]
     pairs = [dataset.pairs[row] for row in rows]
     _require_some(pairs, dataset, steps.faults)
@@ -105,7 +108,7 @@ def embed(dataset: Dataset, embedder: Embedder, work: Path, batch: int, advance:
         _places([pair.image_id for pair in pairs], ids),
         _places([pair.text for pair in pairs], said),
         heard.subwords[rows],
-        [images[id].name for id in ids],
+        [images[seen_at[id]][1].name for id in ids],
         steps.faults,
         _speed(heard, batch),
     )

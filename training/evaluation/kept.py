@@ -21,12 +21,12 @@ _LABEL = re.compile(r"[^a-z0-9]+")
 class Kept:
     """Batches by what was in their files, so that none is used for a file that has changed.
 
-    One folder for each model and for each `what` in `embedder`'s way, which has to name all else that vectors depend
-    on. Any number of evaluations may use it at the same time.
+    One folder for each model and for each `what` in `embedder`'s way and precision, which have to name all else that
+    vectors depend on. Any number of evaluations may use it at the same time.
     """
 
     def __init__(self, work: Path, embedder: Embedder, what: str) -> None:
-        label = _LABEL.sub("-", f"{what} {embedder.way}")
+        label = _LABEL.sub("-", f"{what} {embedder.way} {embedder.precision}")
         self.folder = work / embedder.fingerprint[:16] / label
         self._dim = embedder.dim
         self._seed = "\n".join((VERSION, embedder.fingerprint, label)).encode()

@@ -69,9 +69,11 @@ class LocalModel:
 class LocalEmbedder:
     """`Embedder` by an encoder, and by what hears for it."""
 
+    for_good = True
+
     def __init__(self, encoder: Encoder, branch: Branch, semantics: Semantics, hear: Callable[[Waves], Heard]) -> None:
         self.name, self.fingerprint, self.dim = encoder.name, encoder.fingerprint, encoder.dim
-        self.branch, self.way = branch, str(semantics)
+        self.branch, self.precision, self.way = branch, str(encoder.precision), str(semantics)
         self._encoder, self._hear = encoder, hear
 
     def speech(self, files: Sequence[bytes]) -> Batch:

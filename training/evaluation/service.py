@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from models.config import Branch
+from training.evaluation.answers import Answering, Embedded, Info, Model
 from training.evaluation.embedder import Batch, Vectors
 from training.evaluation.errors import EvaluationError
 
@@ -24,27 +26,11 @@ BUSY = (429, 503)
 REFUSED = (400, 413, 415, 422)
 """The service will not take this file, and goes on with the next."""
 
+FORBIDDEN = (401, 403)
+KEY = "SPEECHCLIP_API_KEY"
+"""The environment variable that the key for a service with API keys is in."""
+
 Pause = Callable[[float], None]
-
-
-class _Model(BaseModel):
-    name: str
-    fingerprint: str
-    dim: int = Field(gt=0)
-    branches: Sequence[Branch]
-
-
-class _Info(BaseModel):
-    model: _Model | None
-
-
-class _Query(BaseModel):
-    seconds: float | None
-
-
-class _Embedded(BaseModel):
-    vector: Sequence[float]
-    query: _Query
 
 
 class ServiceEmbedder:
@@ -55,6 +41,7 @@ class ServiceEmbedder:
     """
 
     way = "url"
+    for_good = False  # its limits may be others the next time
 
     def __init__(self, client: httpx2.Client, branch: Branch | None, pause: Pause = time.sleep) -> None:
         self._client, self._pause = client, pause
@@ -62,17 +49,20 @@ class ServiceEmbedder:
         if branch is not None and branch not in model.branches:
             raise EvaluationError(f"the service's model {model.name} has no {branch} branch")
         self.name, self.fingerprint, self.dim = model.name, model.fingerprint, model.dim
+        self.precision = model.precision
         self.branch: Branch = branch or model.branches[0]
 
     @classmethod
     def at(cls, url: str, branch: Branch | None) -> Self:
-        """The service whose page is at `url`."""
+        """The service whose page is at `url`, with the key of the environment where there is one."""
         try:
             import httpx2
         except ModuleNotFoundError as error:
             raise EvaluationError("--url needs httpx2: install speechclip-search with its extra `train`") from error
+        key = os.environ.get(KEY, "").strip()
+        headers = {b"Authorization": f"Bearer {key}".encode()} if key else {}
         try:
-            return cls(httpx2.Client(base_url=url, timeout=TIMEOUT_S, follow_redirects=False), branch)
+            return cls(httpx2.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, follow_redirects=False), branch)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             raise EvaluationError(f"{url!r} is no address of a service, such as http://127.0.0.1:8000") from error
 
@@ -80,7 +70,7 @@ class ServiceEmbedder:
         started_at = time.perf_counter()
         answers = self._each(self._audio, files)
         seconds = time.perf_counter() - started_at
-        good = [answer for answer in answers if isinstance(answer, _Embedded)]
+        good = [answer for answer in answers if isinstance(answer, Embedded)]
         lengths = [answer.query.seconds or 0.0 for answer in good]
         if not all(lengths):
             raise EvaluationError("the service does not tell how long the audio is")
@@ -92,24 +82,24 @@ class ServiceEmbedder:
     def texts(self, texts: Sequence[bytes]) -> Batch:
         return self._batch(self._text, texts)
 
-    def _batch(self, ask: Callable[[bytes], _Embedded | str], files: Sequence[bytes]) -> Batch:
+    def _batch(self, ask: Callable[[bytes], Embedded | str], files: Sequence[bytes]) -> Batch:
         answers = self._each(ask, files)
-        return Batch.of(self._vectors([one for one in answers if isinstance(one, _Embedded)]), _reasons(answers))
+        return Batch.of(self._vectors([one for one in answers if isinstance(one, Embedded)]), _reasons(answers))
 
-    def _each(self, ask: Callable[[bytes], _Embedded | str], files: Sequence[bytes]) -> list[_Embedded | str]:
+    def _each(self, ask: Callable[[bytes], Embedded | str], files: Sequence[bytes]) -> list[Embedded | str]:
         with ThreadPoolExecutor(max(1, len(files))) as threads:
             return list(threads.map(ask, files))
 
-    def _audio(self, data: bytes) -> _Embedded | str:
+    def _audio(self, data: bytes) -> Embedded | str:
         return self._embed(params={"branch": self.branch}, content=data, headers={"Content-Type": "audio/*"})
 
-    def _image(self, data: bytes) -> _Embedded | str:
+    def _image(self, data: bytes) -> Embedded | str:
         return self._embed(content=data, headers={"Content-Type": "image/*"})
 
-    def _text(self, text: bytes) -> _Embedded | str:
+    def _text(self, text: bytes) -> Embedded | str:
         return self._embed(json={"text": text.decode()})
 
-    def _embed(self, **request: Any) -> _Embedded | str:
+    def _embed(self, **request: Any) -> Embedded | str:
         """The answer, or why this file is refused."""
         answer = self._ask("POST", "/embed", **request)
         if answer.status_code in REFUSED:
@@ -117,18 +107,24 @@ class ServiceEmbedder:
         if answer.status_code != 200:
             raise EvaluationError(f"the service fails with status {answer.status_code}: {_detail(answer)}")
         try:
-            return _Embedded.model_validate_json(answer.content)
+            embedded = Embedded.model_validate_json(answer.content)
         except ValidationError as error:
             raise EvaluationError("the service answers /embed with something else than a vector") from error
+        self._require_same(embedded.model)
+        return embedded
 
-    def _info(self) -> _Model:
+    def _require_same(self, model: Answering) -> None:
+        if model.name != self.name or not self.fingerprint.startswith(model.revision):
+            raise EvaluationError(f"the service had the model {self.name}, and now has another, {model.name}")
+
+    def _info(self) -> Model:
         answer = self._ask("GET", "/readyz")
         if answer.status_code == 200:
             answer = self._ask("GET", "/info")
         if answer.status_code != 200:
             raise EvaluationError(f"the service is not ready, with status {answer.status_code}: {_detail(answer)}")
         try:
-            model = _Info.model_validate_json(answer.content).model
+            model = Info.model_validate_json(answer.content).model
         except ValidationError as error:
             raise EvaluationError("what answers there is not this service: its /info is another") from error
         if model is None or not model.branches:
@@ -150,16 +146,18 @@ class ServiceEmbedder:
             if answer.status_code not in BUSY or not left:
                 break
             self._pause(_wanted_pause(answer.headers))
+        if answer.status_code in FORBIDDEN:
+            raise EvaluationError(f"the service wants an API key that may search, in {KEY}: {_detail(answer)}")
         return answer
 
-    def _vectors(self, answers: Sequence[_Embedded]) -> Vectors:
+    def _vectors(self, answers: Sequence[Embedded]) -> Vectors:
         vectors = [answer.vector for answer in answers]
         if any(len(vector) != self.dim for vector in vectors):
             raise EvaluationError(f"the service answers with vectors of another size than the {self.dim} it tells")
         return np.array(vectors, np.float32).reshape(-1, self.dim)
 
 
-def _reasons(answers: Sequence[_Embedded | str]) -> list[str]:
+def _reasons(answers: Sequence[Embedded | str]) -> list[str]:
     return [answer if isinstance(answer, str) else "" for answer in answers]
 
 

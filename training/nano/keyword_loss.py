@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.branches.quantizer import Subwords
-from models.clip import Tokenizer, unit
+from models.clip import Tokenizer
 from models.hubert import Frames
 from training.nano.listener import Listener
 from training.nano.steps import Losses
@@ -32,10 +32,7 @@ class KeywordLoss:
         told = self._said(phrases)
         found = listener.keywords(frames, told.counts, self.subwords)
         fired: Any = found.fired  # of hybrid+ there always is
-        # Autocast would round the similarities to steps of 1/256, as coarse as the differences that matter.
-        with torch.autocast(frames.features.device.type, enabled=False):
-            scores = unit(found.vectors.float()) @ self.subwords.directions.T
-            return {
-                "words": ordered_words_loss(scores, found.counts, told),
-                "quantity": QUANTITY_WEIGHT * F.l1_loss(fired.quantity.float(), told.counts.float()),
-            }
+        return {
+            "words": ordered_words_loss(found.scores, found.counts, told),
+            "quantity": QUANTITY_WEIGHT * F.l1_loss(fired.quantity.float(), told.counts.float()),
+        }

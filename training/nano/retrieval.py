@@ -52,12 +52,26 @@ def nearest(queries: Vectors, gallery: Vectors) -> Numbers:
 
 
 def _scores(queries: Vectors, gallery: Vectors) -> Iterator[Vectors]:
-    """The (G,) scores of each query. All of them together can be more than there is memory."""
+    """The (G,) scores of each query, equal for equal rows of the gallery. All of them can be more than memory."""
     if not (np.isfinite(queries).all() and np.isfinite(gallery).all()):
         raise ValueError("there are vectors with values that are no numbers")
+    different, place = _different(gallery)
     step = max(1, _BLOCK // max(1, len(gallery)))
     for start in range(0, len(queries), step):
-        yield from queries[start : start + step] @ gallery.T
+        scores = queries[start : start + step] @ different.T
+        yield from scores if place is None else (one[place] for one in scores)
+
+
+def _different(gallery: Vectors) -> tuple[Vectors, Numbers | None]:
+    """(D, E) different rows and the (G,) place of each row of the gallery among them; None where all are different.
+
+    A matrix product may sum its last columns in another order than the rest, so that equal rows get unequal scores.
+    """
+    seen = dict[bytes, int]()
+    place = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in gallery], np.int64)
+    if len(seen) == len(gallery):
+        return gallery, None
+    return gallery[np.unique(place, return_index=True)[1]], place
 
 
 def ranks_of(scores: Vectors, right: Numbers) -> tuple[int, int, int]:

@@ -1,4 +1,6 @@
-"""Vectors of all devices, so that the negatives of an utterance are all of the batch and not its device's share."""
+"""What all devices have, so that a loss is of the whole batch and not of a device's share: negatives are all of it, and
+means are over all of it.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +30,20 @@ def everyones(rows: Tensor) -> Tensor:
         return _gathered(rows)
     gathered: Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
     return gathered
+
+
+def mean_of_all(total: Tensor, count: Tensor) -> Tensor:
+    """The mean of all processes' numbers, of which this one has `count` with the sum `total`; 0 where nobody has any.
+
+    Gradients find their way back as in `everyones`. Every process has to come here, also one that has none.
+    """
+    processes = world()[1]
+    sums = torch.stack([total.detach(), count.to(total.dtype)])
+    if processes > 1:
+        dist.all_reduce(sums)
+    whole, all = sums[0], sums[1].clamp(min=1)
+    share = processes * total / all
+    return share + (whole / all - share.detach())
 
 
 def _gathered(rows: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.branches.cascaded import Keywords
@@ -13,9 +12,9 @@ from models.config import Branch
 from models.hubert import BatchSemantics, Frames
 from models.speechclip import SpeechClip
 from training.losses import MaskedContrastiveLoss
-from training.published.gather import everyones
+from training.published.gather import everyones, mean_of_all
 from training.published.recipe import Loss
-from training.words import Told, ordered_words_loss, words_loss
+from training.words import Mean, Told, mean_of, ordered_words_loss, words_loss
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,9 @@ class Objective(nn.Module):
     ) -> dict[str, Tensor]:
         """images: (B, E), ids: (B,). The parts, weighted, by name, and their sum, `loss`.
 
-        together: negatives are gathered from all processes; told: what was said
+        together: negatives are gathered from all processes, and means are over all of them; told: what was said
         """
-        spread = everyones if together else _alone
+        spread, mean = (everyones, mean_of_all) if together else (_alone, mean_of)
         # In half precision, similarities as far apart as 1 / temperature would be too coarse.
         with torch.autocast(images.device.type, enabled=False):
             images, ids = spread(images), spread(ids)
@@ -71,17 +70,20 @@ class Objective(nn.Module):
                 for branch, vectors in heard.vectors.items()
             }
             if heard.quantity is not None and heard.wanted is not None:
-                parts["quantity_loss"] = self.weights.quantity * F.l1_loss(heard.quantity, heard.wanted)
+                parts["quantity_loss"] = self.weights.quantity * _away(heard.quantity, heard.wanted, mean)
             if heard.keywords is not None and told is not None:
-                parts["words_loss"] = self.weights.words * _words(heard.keywords, told)
+                parts["words_loss"] = self.weights.words * _words(heard.keywords, told, mean)
         return {"loss": torch.stack(list(parts.values())).sum(), **parts}
 
 
-def _words(keywords: Keywords, told: Told) -> Tensor:
-    scores = keywords.scores.float()
+def _away(quantity: Tensor, wanted: Tensor, mean: Mean) -> Tensor:
+    return mean((quantity - wanted).abs().sum(), torch.tensor(len(wanted), device=wanted.device))
+
+
+def _words(keywords: Keywords, told: Told, mean: Mean) -> Tensor:
     if keywords.fired is None:
-        return words_loss(scores, keywords.counts, told.anywhere)
-    return ordered_words_loss(scores, keywords.counts, told)
+        return words_loss(keywords.scores, keywords.counts, told.anywhere, mean)
+    return ordered_words_loss(keywords.scores, keywords.counts, told, mean)
 
 
 def _alone(rows: Tensor) -> Tensor:

@@ -163,14 +163,22 @@ def _to_go_on_from(out: Path, recipe: Recipe) -> list[Callback]:
 
 
 class _WithinEpoch(ModelCheckpoint):
-    """Only right after a step, as gradients on the way to one are in no checkpoint; and not between the last step of an
-    epoch and its validation, which would not be made up for.
+    """Only right after a step, as gradients on the way to one are in no checkpoint; and not between the last step, of
+    an epoch or of all, and its validation, which would not be made up for.
     """
 
     def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if stepped and not trainer.is_last_batch:
+        if stepped and not trainer.is_last_batch and not trainer.should_stop:
             super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
+
+
+class _ToTheEnd(Callback):
+    """The last step is validated wherever in an epoch it is: Lightning by itself would only leave off there."""
+
+    def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
+        if trainer.global_step >= trainer.max_steps:
+            trainer.should_stop = True
 
 
 def _trainer(training: Training, an_epoch: int, callbacks: list[Callback], progress: bool) -> Trainer:
@@ -189,7 +197,7 @@ def _trainer(training: Training, an_epoch: int, callbacks: list[Callback], progr
         use_distributed_sampler=False,
         log_every_n_steps=min(_LOG_EVERY, an_epoch),
         logger=TensorBoardLogger(training.out, name="tensorboard", version=""),
-        callbacks=callbacks,
+        callbacks=[_ToTheEnd(), *callbacks],
         enable_progress_bar=progress,
         enable_model_summary=False,
     )

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
 from models.audio import decode
 from models.clip import ImagePreprocessor
 from models.errors import AudioError, UndecodableImage
+from models.images import decode_image
 from models.listeners import pad
 from training.datasets import Pair
 from training.errors import DatasetError
@@ -116,13 +115,8 @@ def read_wave(data: bytes) -> Wave:
 
 
 def read_pixels(data: bytes, pixels: ImagePreprocessor) -> Tensor:
-    """(3, H, H) of an image file. Raises `UndecodableImage`."""
-    try:
-        with Image.open(BytesIO(data)) as image:
-            return pixels([image])[0]
-    # Pillow's readers raise nearly anything on broken files: OSError, SyntaxError, ValueError, struct.error, ...
-    except Exception as error:
-        raise UndecodableImage(f"no readable image, {type(error).__name__}") from error
+    """(3, H, H) of an image file, upright. Raises `UndecodableImage`."""
+    return pixels([decode_image(data)[0]])[0]
 
 
 def collate(samples: Sequence[Sample[Raw]]) -> Batch | None:

@@ -39,12 +39,14 @@ class Seen:
 def figures(ids: list[int], speech: Vectors, images: Vectors) -> Mapping[str, float]:
     """Speech -> image, image -> speech and their mean. ids, speech, images: of the utterances, in their order.
 
-    Of several vectors of an image the last is taken, at the place of the first.
+    Of several vectors of an image the first is taken.
     """
-    last = {id: row for row, id in enumerate(ids)}
-    place = {id: number for number, id in enumerate(last)}
-    gallery = images[list(last.values())]
-    spoken: list[list[int]] = [[] for _ in last]
+    first = dict[int, int]()
+    for row, id in enumerate(ids):
+        first.setdefault(id, row)
+    place = {id: number for number, id in enumerate(first)}
+    gallery = images[list(first.values())]
+    spoken: list[list[int]] = [[] for _ in first]
     for row, id in enumerate(ids):
         spoken[place[id]].append(row)
     there = _percent(speech, gallery, [[place[id]] for id in ids])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.training.datasets.tiny_corpora import tar_of, write
-from training.datasets.sources import TarSource
+from training.datasets.sources import FileSource, TarSource
 from training.datasets.tars import Contents, contents
 from training.errors import DatasetError
 
@@ -27,7 +27,7 @@ def test_members_are_found_where_they_lie(tmp_path: Path) -> None:
 
     assert found.damage is None
     assert [member.name for member in found.members] == [name for name, _ in FILES]
-    sources = [TarSource(tmp_path / "my.tar", it.name, it.offset, it.size) for it in found.members]
+    sources = [TarSource(FileSource(tmp_path, "my.tar"), it.name, it.offset, it.size) for it in found.members]
     assert [source.read() for source in sources] == [data for _, data in FILES]
     assert sources[1].name == "my.tar/b/c.txt"
 
@@ -132,7 +132,7 @@ def test_a_tar_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
 
 def test_a_member_that_is_gone_later_is_one_sentence(tmp_path: Path) -> None:
     path = write(tmp_path / "my.tar", tar_of(FILES))
-    source = TarSource(path, "b/c.txt", 1536, 1000)
+    source = TarSource(FileSource(tmp_path, "my.tar"), "b/c.txt", 1536, 1000)
 
     path.write_bytes(path.read_bytes()[:2000])
     with pytest.raises(DatasetError, match=r"my\.tar/b/c\.txt broke off: 464 of 1,000 bytes"):

@@ -10,6 +10,7 @@ import pytest
 from tests.audio_files import encode, tone
 from tests.training.datasets.tiny_corpora import picture, recording, scene, tar_of, write
 from training.datasets import Dataset, open_dataset
+from training.datasets.check import check
 from training.datasets.registry import open_corpus
 from training.errors import DatasetError
 
@@ -86,6 +87,23 @@ def test_json_tells_the_text_and_which_image_it_is(tmp_path: Path) -> None:
 
     assert [(pair.image_id, pair.text) for pair in pairs] == [(40, "one"), (40, "two"), (41, None)]
     assert [pair.image.name for pair in pairs] == ["train.tar/a.jpg", "train.tar/a.jpg", "train.tar/c.jpg"]
+
+
+def test_equal_names_in_the_folders_of_two_splits_are_two_files(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        write(tmp_path / split / "000000.tar", tar_of([*scene("a"), *scene("b")]))
+    whole = tar_of([*scene("a"), ("b.jpg", picture()), *scene("a"), ("c.txt", b"")])
+    write(tmp_path / "broken" / "000000.tar", whole[: whole.index(b"c.txt") + 100])
+
+    (pair, _), dataset = read(tmp_path, "test").pairs, read(tmp_path, "broken")
+
+    assert (pair.audio.name, pair.image.name) == ("test/000000.tar/a.wav", "test/000000.tar/a.jpg")
+    assert pair.audio.read() == recording()
+    assert dataset.missing == ["broken/000000.tar/b: a recording"]
+    assert dataset.duplicates == [f"broken/000000.tar/a.{kind}" for kind in ("jpg", "wav", "txt")]
+    assert [told.partition(": ")[0] for told in dataset.unreadable] == ["broken/000000.tar"]
+    (tmp_path / "broken" / "000000.tar").unlink()
+    assert check("webdataset", tmp_path, None, thorough=False).sound
 
 
 def test_ids_are_told_by_all_samples_or_by_none(tmp_path: Path) -> None:

@@ -46,14 +46,24 @@ def test_everything_is_told_whose_it_is(tmp_path: Path) -> None:
     assert found.faults == []
 
 
-def test_of_an_image_that_is_there_twice_the_last_is_taken_at_the_place_of_the_first(tmp_path: Path) -> None:
+def test_of_an_image_that_is_there_several_times_the_first_is_taken(tmp_path: Path) -> None:
     encoder = FakeEncoder()
-    pairs = [pair(0, "dog"), pair(1, "cat"), replace(pair(2, "dog"), image=pair(9, "rocket").image)]
+    pairs = [pair(0, "dog"), pair(1, "cat"), replace(pair(2, "dog"), image=pair(9, "rocket").image), pair(3, "dog")]
 
     found = embedded(pairs, tmp_path, encoder)
 
-    assert found.shown == ["rocket.png", "cat.png"]
-    np.testing.assert_allclose(found.images[0], encoder.vector("rocket"), atol=1e-6)
+    assert found.shown == ["dog.png", "cat.png"]
+    np.testing.assert_allclose(found.images[0], encoder.vector("dog"), atol=1e-6)
+
+
+def test_a_copy_that_cannot_be_read_takes_no_utterance_with_it(tmp_path: Path) -> None:
+    broken = replace(pair(0, "dog"), image=Memory("noise.png", b"no image"))
+
+    found = embedded([broken, pair(1, "cat"), pair(2, "dog")], tmp_path)
+
+    assert found.image_of.tolist() == [0, 1, 0]
+    assert found.shown == ["dog.png", "cat.png"]
+    assert [fault.name for fault in found.faults] == ["noise.png"]
 
 
 def test_what_cannot_be_used_is_left_out_with_all_that_belongs_to_it_and_told(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -15,10 +17,12 @@ from app.settings import Settings
 from models.config import Branch
 from tests.app.conftest import make_store, wait_until_ready
 from tests.fake_encoder import FakeEncoder, drawn, spoken
+from tests.training.evaluation.spoken_words import Memory
+from training.evaluation.batches import InBatches
 from training.evaluation.errors import EvaluationError
 from training.evaluation.service import TRIES, ServiceEmbedder
 
-INFO = {"model": {"name": "m", "fingerprint": "f" * 64, "dim": 2, "branches": ["parallel"]}}
+INFO = {"model": {"name": "m", "fingerprint": "f" * 64, "precision": "fp32", "dim": 2, "branches": ["parallel"]}}
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +49,10 @@ def answering(
     return ServiceEmbedder(client, branch, pauses.append), pauses
 
 
-def vector(seconds: float | None = 1.0, size: int = 2) -> httpx2.Response:
-    return httpx2.Response(200, json={"vector": [1.0] + [0.0] * (size - 1), "query": {"seconds": seconds}})
+def vector(seconds: float | None = 1.0, size: int = 2, name: str = "m", revision: str = "ffff") -> httpx2.Response:
+    model = {"name": name, "revision": revision, "dim": size}
+    vector = [1.0] + [0.0] * (size - 1)
+    return httpx2.Response(200, json={"vector": vector, "query": {"seconds": seconds}, "model": model})
 
 
 def test_it_gives_what_the_model_gives(client: TestClient) -> None:
@@ -57,7 +63,7 @@ def test_it_gives_what_the_model_gives(client: TestClient) -> None:
     texts = embedder.texts([b"rocket"])
 
     assert (embedder.name, embedder.dim, embedder.branch, embedder.way) == ("fake", 16, "parallel", "url")
-    assert embedder.fingerprint == encoder.fingerprint
+    assert (embedder.fingerprint, embedder.precision) == (encoder.fingerprint, "fp32")
     np.testing.assert_allclose(speech.vectors[[0, 2]], [encoder.vector("dog"), encoder.vector("cat")], atol=1e-6)
     np.testing.assert_allclose(images.vectors[0], encoder.vector("apple"), atol=1e-6)
     np.testing.assert_allclose(texts.vectors[0], encoder.vector("rocket"), atol=1e-6)
@@ -111,6 +117,9 @@ def test_but_not_for_ever() -> None:
         (httpx2.Response(404, text="<html>"), "fails with status 404: Not Found"),
         (httpx2.Response(200, text="hello"), "something else than a vector"),
         (vector(size=3), "another size than the 2"),
+        (vector(revision="0f"), "now has another, m"),
+        (vector(revision=""), "something else than a vector"),
+        (vector(name="n"), "had the model m, and now has another, n"),
         (vector(seconds=None), "how long the audio is"),
     ],
 )
@@ -119,6 +128,58 @@ def test_what_is_no_answer_ends_the_evaluation(answer: httpx2.Response, told: st
 
     with pytest.raises(EvaluationError, match=told):
         embedder.speech([b"x"])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_service_with_keys_names_the_variable_that_a_key_is_in(status: int) -> None:
+    with pytest.raises(EvaluationError, match="API key that may search, in SPEECHCLIP_API_KEY: Not with this"):
+        answering(lambda request: httpx2.Response(status, json={"detail": "Not with this."}))[0].speech([b"x"])
+
+
+def test_the_key_of_the_environment_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str | None] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        sent.append(request.headers.get("Authorization"))
+        return httpx2.Response(200, json=INFO)
+
+    monkeypatch.setattr("httpx2.Client", partial(httpx2.Client, transport=httpx2.MockTransport(handle)))
+    for key in ("", "secret\n"):
+        monkeypatch.setenv("SPEECHCLIP_API_KEY", key)
+        ServiceEmbedder.at("http://there", None)
+
+    assert sent == [None, None, "Bearer secret", "Bearer secret"]
+
+
+def kept(folder: Path) -> int:
+    return len(list(folder.rglob("*.npz")))
+
+
+def test_a_batch_with_a_refused_file_is_not_kept(tmp_path: Path) -> None:
+    refusing = [True]
+
+    def embed(request: httpx2.Request) -> httpx2.Response:
+        if refusing and request.content == b"long":
+            return httpx2.Response(413, json={"detail": "Too long."})
+        return vector()
+
+    files = [Memory("a", b"short"), Memory("b", b"long")]
+    embedder, _ = answering(embed)
+    steps = InBatches(embedder, tmp_path, lambda *_: None)
+    assert steps.run("images", embedder.images, files, 1).reasons == ["", "Too long."]
+    assert kept(tmp_path) == 1
+
+    refusing.clear()
+    assert steps.run("images", embedder.images, files, 1).reasons == ["", ""]
+    assert kept(tmp_path) == 2
+
+
+def test_vectors_of_another_precision_are_kept_apart(tmp_path: Path) -> None:
+    for precision in ("fp32", "bf16"):
+        embedder, _ = answering(lambda request: vector(), {"model": INFO["model"] | {"precision": precision}})
+        InBatches(embedder, tmp_path, lambda *_: None).run("images", embedder.images, [Memory("a", b"x")], 1)
+
+    assert kept(tmp_path) == 2
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,30 @@ def test_ties_are_told() -> None:
     assert found.unluckiest.tolist() == [5, 1]
 
 
+def unit_rows(rng: np.random.Generator, count: int, size: int) -> retrieval.Vectors:
+    rows = rng.standard_normal((count, size)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows
+
+
+SHAPES = [(512, 10, 7), *np.random.default_rng(0).integers((3, 2, 1), (600, 60, 40), (100, 3)).tolist()]
+
+
+@pytest.mark.parametrize(("size", "count", "asked"), SHAPES)
+def test_ties_of_equal_rows_are_told_whatever_the_shapes(size: int, count: int, asked: int) -> None:
+    rng = np.random.default_rng((size, count, asked))
+    queries, copied = unit_rows(rng, asked, size), rng.integers(0, count // 2 + 1, count)
+    gallery = unit_rows(rng, count // 2 + 1, size)[copied]
+    members = [(number % count,) for number in range(asked)]
+
+    found = retrieval.rank(queries, gallery, members)
+
+    copies = [(copied == copied[row]).sum() for (row,) in members]
+    assert (found.unluckiest - found.luckiest + 1).tolist() == copies
+    before = [(copied[:row] == copied[row]).sum() for (row,) in members]
+    assert (found.by_position - found.luckiest).tolist() == before
+
+
 def test_more_queries_than_fit_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     queries, gallery = (rng.integers(-3, 4, (count, 4)).astype(np.float32) for count in (23, 7))

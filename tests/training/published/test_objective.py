@@ -50,6 +50,19 @@ def test_everything_learns_but_what_is_frozen(start: ModelFolder, branch: Branch
     assert all(gradients[name].any() for name in learning)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("branch", ["cascaded", "hybrid+"])
+def test_half_precision_does_not_round_the_cosines_of_keywords(start: ModelFolder, branch: BranchName) -> None:
+    module = InTraining(*fresh(start, branch)).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        heard, _, _ = module.parts(noise_batch(6), together=True)
+
+    assert heard.keywords is not None
+    directions = torch.nn.functional.normalize(module.model.subwords, dim=-1)
+    cosines = torch.nn.functional.normalize(heard.keywords.vectors.float(), dim=-1) @ directions.T
+    assert heard.keywords.scores.dtype == torch.float32
+    torch.testing.assert_close(heard.keywords.scores, cosines, rtol=0, atol=1e-6)
+
+
 def test_what_is_frozen_stays_in_evaluation_mode(start: ModelFolder) -> None:
     module = InTraining(*fresh(start, "cascaded")).train()
 

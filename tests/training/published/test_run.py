@@ -111,6 +111,7 @@ FEATURES = {"features": "float16", "semantics": "independent", "data__most_sampl
         (3, False, {}),
         (5, False, {}),
         (6, True, {}),
+        (8, True, {}),  # the last one
         (4, False, ACCUMULATED),
         (5, False, ACCUMULATED),
         (5, False, {"save_every": 100}),
@@ -195,6 +196,18 @@ def test_checkpoints_are_without_what_is_frozen(corpus: Path, start: Path, tmp_p
     assert len([name for name in found if name.startswith("step_")]) == 2
     saved = torch.load(tmp_path / "out" / "checkpoints" / "last.ckpt", weights_only=True)
     assert not any(".hubert." in name or ".clip." in name for name in saved["state_dict"])
+
+
+@pytest.mark.parametrize("changes", [{}, {"data__accumulate": 2}])
+def test_the_last_step_is_validated_and_kept_in_the_middle_of_an_epoch_too(
+    changes: dict[str, Any], corpus: Path, start: Path, tmp_path: Path
+) -> None:
+    run(training(corpus, start, tmp_path / "out", keep=10, optimiser__steps=5, **changes))
+    checkpoints = tmp_path / "out" / "checkpoints"
+    validated = sorted(path.name.partition("-")[0] for path in checkpoints.glob("step_*"))
+
+    assert validated == (["step_2", "step_4", "step_5"] if changes else ["step_3", "step_5"])
+    assert torch.load(checkpoints / "last.ckpt", weights_only=True)["global_step"] == 5
 
 
 def test_a_folder_is_of_one_training(corpus: Path, start: Path, tmp_path: Path) -> None:

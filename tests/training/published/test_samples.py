@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import ExifTags, Image
 
 from models.clip import ImagePreprocessor
 from models.config import VisionConfig
+from models.errors import UndecodableImage
 from tests.training.published.tiny_training import write_corpus
 from training.datasets import Pair, open_dataset
 from training.published.errors import TrainingError
-from training.published.samples import FromFiles, Raw, Samples, collate
+from training.published.samples import FromFiles, Raw, Samples, collate, read_pixels
 
 PIXELS = ImagePreprocessor(VisionConfig(image_size=16, patch_size=8, width=16, layers=1, head_width=8))
 
@@ -84,6 +87,28 @@ def test_a_broken_image_counts_as_well(corpus: Path) -> None:
     (corpus / "train-1.png").write_bytes(b"no image")
 
     assert samples_of(found, 102_400)[2, 0].place == 4
+
+
+def jpeg(size: tuple[int, int], orientation: int) -> bytes:
+    """The left half red, the right half blue, as the bytes are; orientation 6: to be turned clockwise."""
+    image = Image.new("RGB", size, "blue")
+    image.paste("red", (0, 0, size[0] // 2, size[1]))
+    exif, data = Image.Exif(), BytesIO()
+    exif[ExifTags.Base.Orientation] = orientation
+    image.save(data, "jpeg", exif=exif)
+    return data.getvalue()
+
+
+def test_images_are_upright() -> None:
+    red, _, blue = read_pixels(jpeg((16, 16), 6), PIXELS)
+
+    assert (red[:6] > blue[:6]).all()
+    assert (red[10:] < blue[10:]).all()
+
+
+def test_images_of_far_too_many_pixels_are_not_read() -> None:
+    with pytest.raises(UndecodableImage, match="40,000,000 in all are the most"):
+        read_pixels(jpeg((40_001, 1_000), 1), PIXELS)
 
 
 def test_a_corpus_of_which_nothing_can_be_used_ends_the_training(corpus: Path) -> None:

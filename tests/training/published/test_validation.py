@@ -24,6 +24,12 @@ def test_it_is_counted_as_the_authors_do(parity: Path) -> None:
             assert found[f"{ours}_{k}"] == pytest.approx(float(arrays[f"{theirs}/recall@{k}"]), abs=1e-4)
 
 
+def test_of_several_vectors_of_an_image_the_first_is_taken() -> None:
+    speech = np.eye(4, dtype=np.float32)
+
+    assert set(figures([0, 1, 0, 2], speech, speech[[0, 1, 3, 3]]).values()) == {100.0}
+
+
 def test_batches_may_come_in_any_order() -> None:
     speech, images = torch.eye(6), torch.eye(6)
     ids, places = torch.arange(6), torch.arange(6)

@@ -14,7 +14,7 @@ from models.speechclip import SpeechClip
 from training.published.errors import TrainingError
 
 Precision = Literal["float16", "bfloat16"]
-VERSION = "1"  # of how files become waves and pixels, and these features: another one, and all are made anew
+VERSION = "2"  # of how files become waves and pixels, and these features: another one, and all are made anew
 _KINDS = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 _DIGITS = 16  # of a fingerprint
 
