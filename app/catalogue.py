@@ -12,7 +12,7 @@ from app.errors import CollectionBusy
 from app.others import Looking
 from index.backend import Collection, Store
 from index.durable.snapshot import Snapshot
-from index.errors import CollectionError, CollectionExists, CollectionLocked, CollectionNotFound, ServerUnreachable
+from index.errors import CollectionError, CollectionExists, CollectionLocked, CollectionNotFound, StorageFailed
 from index.manifest import Kind
 
 logger = logging.getLogger(__name__)
@@ -202,8 +202,8 @@ class Catalogue:
                     del self._open[name]
 
     def _is_lost(self, name: str) -> bool:
-        """Whether another try is pointless: a lock is let go of some day, and a server comes back."""
-        return name in self._failed and not isinstance(self._failed[name], CollectionLocked | ServerUnreachable)
+        """Whether another try is pointless: a lock is let go of some day, a server comes back, a disk has room."""
+        return name in self._failed and not isinstance(self._failed[name], CollectionLocked | StorageFailed)
 
     def _begin(self, name: str) -> Busy | None:
         """Open a collection in the background. None if it is busy or open already."""

@@ -17,6 +17,7 @@ TYPES = {
     ".png": "image/png",
     ".jpg": "image/jpeg",
     ".jpeg": "image/jpeg",
+    ".mpo": "image/jpeg",
     ".webp": "image/webp",
     ".gif": "image/gif",
     ".bmp": "image/bmp",

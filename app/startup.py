@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
 from collections.abc import Callable
 from importlib.resources import files
+from typing import TypeVar
 
 from app.apart import ApartEncoder
 from app.catalogue import Catalogue
@@ -27,6 +29,8 @@ from models.errors import ModelError
 from models.protocol import Encoder
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 OnStep = Callable[[str, int, int], None]
 """Told (step, done, total) as a start goes on; the last step is `READY`."""
@@ -82,11 +86,11 @@ class Startup:
 
     def _load(self) -> None:
         settings = self._state.settings
-        store = self._store or self._open_store()
+        store = self._store or self._patiently(lambda: open_store(settings.store, settings.data))
         sweep(settings.snapshots)
         encoder = self._encoder or self._build(store)
         self._step("opening the collections", 0, 1)
-        catalogue = Catalogue(store)
+        catalogue = self._patiently(lambda: Catalogue(store))
         engine = Engine(
             encoder,
             self._state.metrics,
@@ -100,15 +104,15 @@ class Startup:
         engine.say_a_word()
         self._step(READY, 1, 1)
 
-    def _open_store(self) -> Store:
+    def _patiently(self, opened: Callable[[], T]) -> T:
         """Waits for a server that does not answer yet: it may be starting too."""
-        settings = self._state.settings
         while True:
             try:
-                return open_store(settings.store, settings.data)
+                return opened()
             except ServerUnreachable as error:
                 logger.warning("the store of collections is waited for", extra={"reason": str(error)})
             self._step("waiting for the store of collections", 0, 1)
+            gc.collect()  # which is off during a start, and every try leaves something
             self._stopping.wait(STORE_RETRY_S)
 
     def _build(self, store: Store) -> Encoder:

@@ -137,7 +137,7 @@ class Upkeep(ABC):
         self._table.copy(copy)
         with closing(Table(self._folder, manifest.dim, copy.name)) as table:
             state, uris = table.check(), table.uris()
-        media = sorted({file for uri in uris if (file := self._media.path(uri)) is not None})
+        media = sorted({file for uri in uris if (file := self._media.intact(uri)) is not None})
         contents = Contents(
             manifest=manifest, version=state.seq, count=state.count, records=files.sha256(copy), media=len(media)
         )

@@ -34,13 +34,18 @@ def decode_image(data: bytes) -> tuple[Image.Image, str]:
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             _check_size(image)
             _check_scans(data)
-            return _bounded(ImageOps.exif_transpose(image)), str(image.format).lower()
+            return _bounded(ImageOps.exif_transpose(image)), _format(image)
     except UndecodableImage:
         raise
     # Pillow's readers raise nearly anything on broken files: OSError, SyntaxError, ValueError, struct.error, ...
     except Exception as error:
         kinds = ", ".join(kind.lower() for kind in FORMATS)
         raise UndecodableImage(f"these {len(data)} bytes are no readable image file ({kinds})") from error
+
+
+def _format(image: Image.Image) -> str:
+    """A photo with more photos behind it, as of phones with two cameras, is a JPEG to everybody else."""
+    return "jpeg" if image.format == "MPO" else str(image.format).lower()
 
 
 def _check_size(image: Image.Image) -> None:

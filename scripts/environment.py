@@ -54,6 +54,10 @@ class Stamp:
         digest = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
         return cls(f"{python} {accelerator} {root}", digest, tuple(sorted(extras)))
 
+    @property
+    def accelerator(self) -> str:
+        return self.base.split(" ", 4)[3] if self.base.count(" ") > 3 else ""
+
     @classmethod
     def read(cls, path: Path) -> Stamp | None:
         """The stamp in a file; None if it holds none, as after a set-up that was killed."""
@@ -162,14 +166,20 @@ def _remove(entry: Path) -> None:
         entry.unlink()
 
 
-def accelerator() -> str:
-    """`gpu` where an NVIDIA driver answers and faiss has a build for it, else `cpu`."""
+def accelerator(before: Stamp | None = None) -> str:
+    """`gpu` where an NVIDIA driver answers and faiss has a build for it, else `cpu`.
+
+    A driver that does not answer, as after its update, is no reason to throw away what was made for it `before`.
+    """
     if (sys.platform, platform.machine()) != ("linux", "x86_64") or shutil.which("nvidia-smi") is None:
         return "cpu"
     try:
         answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, timeout=SMI_SECONDS, check=True)
     except (OSError, subprocess.SubprocessError):
-        return "cpu"
+        if before is None or before.accelerator != "gpu":
+            return "cpu"
+        say("nvidia-smi does not answer; the environment for a GPU stays.")
+        return "gpu"
     return "gpu" if b"GPU" in answer.stdout else "cpu"
 
 
@@ -234,7 +244,9 @@ def main(extras: Sequence[str]) -> int:
         def links() -> list[str]:
             return find_links(os.environ, pip_find_links)
 
-        changed = Environment(root, call).ensure(accelerator(), extras, links, Path(sys.prefix))
+        environment = Environment(root, call)
+        wanted = accelerator(Stamp.read(environment.stamp))
+        changed = environment.ensure(wanted, extras, links, Path(sys.prefix))
     say(f"Ready after {time.monotonic() - start:.0f} s." if changed else "Everything is up to date.")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
@@ -117,7 +118,7 @@ class AsyncClient:
         until = anyio.current_time() + seconds
         while True:
             try:
-                await self._do(queries.readiness(), Retries(tries=1))
+                await self._do(queries.readiness(), Retries(tries=1), until - anyio.current_time())
             except SpeechClipError:
                 if anyio.current_time() + POLL_S > until:
                     raise
@@ -138,10 +139,10 @@ class AsyncClient:
     ) -> None:
         await self.aclose()
 
-    async def _do(self, call: Call[T], retries: Retries | None = None) -> T:
+    async def _do(self, call: Call[T], retries: Retries | None = None, most_s: float = math.inf) -> T:
         if is_large(call):
             require_room(call, (await self.info()).limits)
-        attempts = self._service.attempts(call, retries)
+        attempts = self._service.attempts(call, retries, most_s)
         while True:
             try:
                 return await self._try(call, attempts)

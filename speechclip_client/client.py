@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -119,7 +120,7 @@ class Client:
         until = time.monotonic() + seconds
         while True:
             try:
-                self._do(queries.readiness(), Retries(tries=1))
+                self._do(queries.readiness(), Retries(tries=1), until - time.monotonic())
             except SpeechClipError:
                 if time.monotonic() + POLL_S > until:
                     raise
@@ -140,10 +141,10 @@ class Client:
     ) -> None:
         self.close()
 
-    def _do(self, call: Call[T], retries: Retries | None = None) -> T:
+    def _do(self, call: Call[T], retries: Retries | None = None, most_s: float = math.inf) -> T:
         if is_large(call):
             require_room(call, self.info().limits)
-        attempts = self._service.attempts(call, retries)
+        attempts = self._service.attempts(call, retries, most_s)
         while True:
             try:
                 return self._try(call, attempts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -44,8 +45,8 @@ class Service:
         if not self.url.startswith(("http://", "https://")):
             raise ValueError(f"{self.url!r} is no address of a service, such as http://127.0.0.1:8000")
 
-    def attempts(self, call: Call[Any], retries: Retries | None = None) -> Attempts:
-        deadline_s = self.slow_deadline_s if call.slow else self.deadline_s
+    def attempts(self, call: Call[Any], retries: Retries | None = None, most_s: float = math.inf) -> Attempts:
+        deadline_s = min(most_s, self.slow_deadline_s if call.slow else self.deadline_s)
         return Attempts(retries or self.retries, deadline_s, repeatable=call.repeatable, once=call.once)
 
     def request(self, call: Call[Any], left_s: float) -> dict[str, Any]:

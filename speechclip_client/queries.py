@@ -73,7 +73,7 @@ def search(
     id: of a record whose own vector is the query; it is in the collection searched, or in `id_in`.
     branch: of the model, for audio. words: 0 to 1, how much it counts that a record has the words that were heard in
     audio: in its caption, in its metadata `keywords` or in its picture. heard: these words, where the query is the
-    vector of an audio: the `words` and the `vector` of `FoundKeywords`. filter: what is true of every result.
+    vector of an audio: `heard` and `vector` of `FoundKeywords`. filter: what is true of every result.
     group_by: a field; one result for each of its values. diversity: 0 to 1, how much results are to differ. include:
     what each tells beside id, rank, score and caption.
     """

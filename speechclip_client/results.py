@@ -145,6 +145,16 @@ class FoundKeywords(_Answer):
     timings_ms: Timings
     request_id: str
 
+    @property
+    def heard(self) -> tuple[SpokenWord, ...]:
+        """What each slot that heard something of the vocabulary may have heard: for `heard` in a search."""
+        known = [slot for slot in self.slots if slot.known]
+        return tuple(
+            SpokenWord(word=one.word, score=one.score, slot=slot.slot, start=slot.start, end=slot.end)
+            for slot in known
+            for one in slot.words
+        )
+
 
 class Embedding(_Answer):
     """The unit vector of audio, an image or a text."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from http.cookies import CookieError, SimpleCookie
 
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
@@ -74,8 +74,5 @@ def presented(headers: Headers) -> str | None:
         return secret.strip()
     if given := headers.get("x-api-key"):
         return given
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return None
-    return cookie.value if cookie is not None and cookie.value else None
+    # The standard library's parser drops every cookie for one that it does not like, which may be another service's.
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE) or None

@@ -28,7 +28,7 @@ export class Problem extends Error {
  * @param {string} path @param {RequestInit} options
  * @throws {Problem}
  */
-export async function request(path, options = {}) {
+export async function request(path, options = {}, hasKey = false) {
   let response;
   try {
     response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
@@ -39,7 +39,8 @@ export async function request(path, options = {}) {
   if (response.status === 204) return null;
   const body = await readJson(response);
   if (response.ok && body) return body;
-  if (response.status === 401 && await askForKey()) return request(path, options);
+  // A key that was just accepted and does not come through would be asked for without end.
+  if (response.status === 401 && !hasKey && await askForKey()) return request(path, options, true);
   throw refusal(response.status, body, response.headers.get("Retry-After"));
 }
 
@@ -50,10 +51,10 @@ export async function request(path, options = {}) {
  * @returns {Promise<any>} the JSON of the answer
  * @throws {Problem}
  */
-export async function send(path, file, options) {
+export async function send(path, file, options, hasKey = false) {
   const { status, body, retryAfter } = await sent(path, file, options);
   if (status >= 200 && status < 300 && body) return body;
-  if (status === 401 && await askForKey()) return send(path, file, options);
+  if (status === 401 && !hasKey && await askForKey()) return send(path, file, options, true);
   throw refusal(status, body, retryAfter);
 }
 

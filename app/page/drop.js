@@ -24,6 +24,9 @@ export function bindFiles(views) {
     views.take([...event.dataTransfer.files]);
   });
   document.addEventListener("paste", (event) => {
-    if (event.clipboardData?.files.length) views.take([...event.clipboardData.files]);
+    const { files, types } = event.clipboardData ?? { files: [], types: [] };
+    // Spreadsheets put a picture of a text beside it.
+    const isText = types.includes("text/plain") && event.target.closest?.("input, textarea");
+    if (files.length && !isText && !document.querySelector("dialog[open]")) views.take([...files]);
   });
 }

@@ -1,7 +1,9 @@
 // One document, several views: the part of the address after # says which is shown.
 
+import { Problem } from "./api.js";
 import { byId } from "./dom.js";
 import { text } from "./text.js";
+import { ProblemBox } from "./ui.js";
 
 /**
  * @typedef {object} View
@@ -31,6 +33,9 @@ export const linkTo = (name, argument = "") => `#${name}${argument && `/${encode
 export class Views {
   /** @type {Record<string, View>} */
   #made = {};
+  /** @type {Record<string, Promise<View>>} */
+  #making = {};
+  #problem = new ProblemBox();
   /** @type {Record<string, string>} */
   #details = {};
   current = "";
@@ -68,8 +73,21 @@ export class Views {
     const before = this.current;
     this.current = name;
     if (before !== name) this.#turn(before, name);
-    this.#made[name] ??= await this.makers[name]();
+    this.#problem.element.remove();
+    try {
+      this.#making[name] ??= this.makers[name]();
+      this.#made[name] = await this.#making[name];
+    } catch {
+      if (this.current === name) this.#fail(name);
+      return;
+    }
     if (this.current === name) this.#made[name].show(argument);
+  }
+
+  /** Its files did not come. Browsers differ in whether they fetch them again, but for a page that is loaded anew. */
+  #fail(name) {
+    byId(`view-${name}`).append(this.#problem.element);
+    this.#problem.show(new Problem("unreachable"), () => location.reload());
   }
 
   #turn(before, name) {

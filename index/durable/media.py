@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import threading
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from index.durable import files
 
+logger = logging.getLogger(__name__)
+
 FOLDER = "media"
 SCHEME = "media:"
 _NAME = re.compile(r"[0-9a-f]{64}\.[a-z0-9]{1,8}")
@@ -22,6 +25,11 @@ _HALF = re.compile(rf"\.{_NAME.pattern}(\.[0-9a-f]{{32}})?\.new")
 def name_of(data: bytes, suffix: str) -> str:
     """What a file with these bytes is called; the suffix, such as ``".png"``, says what they are."""
     return f"{hashlib.sha256(data).hexdigest()}{suffix}"
+
+
+def digest_in(name: str) -> str:
+    """What the bytes of a file of this name are to have for a checksum."""
+    return name.partition(".")[0]
 
 
 def is_name(name: str) -> bool:
@@ -73,6 +81,14 @@ class Media:
             return None
         path = self._path(name)
         return path if path.is_file() and not path.is_symlink() else None
+
+    def intact(self, uri: str | None) -> Path | None:
+        """The same, of a file that is as it was kept; of one that is not, the log tells."""
+        path = self.path(uri)
+        if path is None or files.sha256(path) == digest_in(path.name):
+            return path
+        logger.warning("%s is damaged, and takes no part in a snapshot", path)
+        return None
 
     def sweep(self, used: Container[str]) -> tuple[int, int]:
         """Delete every file whose uri is not among `used`, half written ones too. How many, and their bytes."""

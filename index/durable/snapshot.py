@@ -15,7 +15,7 @@ from typing import IO, Annotated, Any, Literal, Self, cast
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from index.durable import files
-from index.durable.media import FOLDER, Media, is_name
+from index.durable.media import FOLDER, Media, digest_in, is_name
 from index.durable.table import FILE_NAME as RECORDS
 from index.errors import SnapshotDamaged
 from index.manifest import Manifest
@@ -57,10 +57,10 @@ class Snapshot:
             self.bytes = path.stat().st_size
             self.sha256 = _verified(path, self._called)
             with _opened(path) as archive:
-                self._names = _names(archive, self._called)
+                names = _names(archive, self._called)
                 self.contents = _contents(archive, self._called)
-        media = sum(name.startswith(f"{FOLDER}/") for name in self._names)
-        if RECORDS not in self._names or media != self.contents.media:
+        media = sum(name.startswith(f"{FOLDER}/") for name in names)
+        if RECORDS not in names or media != self.contents.media:
             raise SnapshotDamaged(f"{self._called} does not hold what it says")
 
     @classmethod
@@ -95,18 +95,21 @@ class Snapshot:
 
     def unpack(self, folder: Path, records: str) -> None:
         """Put the records into a new file of that name and the media where they belong, durably and checked again."""
-        media = Media(folder)
+        media, kept = Media(folder), list[str]()
         with _reading(self._called), _opened(self.path) as archive:
-            self._unpack(archive, RECORDS, folder / records, self.contents.records)
-            kept = [name.removeprefix(f"{FOLDER}/") for name in self._names if name.startswith(f"{FOLDER}/")]
-            for name in kept:
-                self._unpack(archive, f"{FOLDER}/{name}", media.prepare(name), name.partition(".")[0])
+            for member in archive:  # in their order: a look for each name would go through all of them
+                if member.name == RECORDS:
+                    self._unpack(archive, member, folder / records, self.contents.records)
+                elif member.name != CONTENTS:
+                    kept.append(name := member.name.removeprefix(f"{FOLDER}/"))
+                    self._unpack(archive, member, media.prepare(name), digest_in(name))
+            files.sync_directory(folder)
             media.sync(kept)
 
-    def _unpack(self, archive: tarfile.TarFile, name: str, target: Path, expected: str) -> None:
-        source = archive.extractfile(name)
+    def _unpack(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, expected: str) -> None:
+        source = archive.extractfile(member)
         if source is None:
-            raise SnapshotDamaged(f"{self._called} does not hold {name}")
+            raise SnapshotDamaged(f"{self._called} does not hold {member.name}")
 
         def fill(new: Path) -> None:
             with source, new.open("wb") as out:
@@ -114,10 +117,10 @@ class Snapshot:
                 for chunk in _chunks(source):
                     hashing.write(chunk)
             if hashing.digest.hexdigest() != expected:
-                raise SnapshotDamaged(f"the checksum of {name} in {self._called} is wrong")
+                raise SnapshotDamaged(f"the checksum of {member.name} in {self._called} is wrong")
 
         with files.storage(f"{target.name} cannot be written"):
-            files.replace(target, fill)
+            files.put(target, fill)
 
 
 class _Hashing:

@@ -27,6 +27,7 @@ MOST_ROWS = 16_384
 _NOT_FOUND = 100
 _NOT_LOADED = (101, 103)
 _CONNECT_FAILED = 2
+_NOT_READY = "service not ready"  # its number is one that other versions have for everything
 _AWAY = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"})
 
 
@@ -128,7 +129,8 @@ class Connection:
         code = code() if callable(code) else code
         if code == _NOT_FOUND:
             return CollectionNotFound(f"the collection is no longer there: {text}")
-        if code == _CONNECT_FAILED or getattr(code, "name", "") in _AWAY:
+        starting = _NOT_READY in str(text).lower()
+        if starting or code == _CONNECT_FAILED or getattr(code, "name", "") in _AWAY:
             return ServerUnreachable(f"{self._address} does not answer: {_first_line(text)}")
         return StorageFailed(f"{self._address} refuses: {_first_line(text)}")
 

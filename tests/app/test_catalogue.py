@@ -17,7 +17,7 @@ from app.errors import CollectionBusy
 from app.main import create_app
 from app.settings import Settings
 from index.collection import Collection
-from index.errors import CollectionLocked
+from index.errors import CollectionLocked, StorageFailed
 from index.records import Record
 from index.store import Store
 from tests.app.conftest import MakeClient, wait_until_ready
@@ -161,6 +161,26 @@ def test_a_collection_that_another_process_holds_is_tried_again(
         held.close()
         assert client.post("/search/images", json={"text": "dog"}).status_code == 200
         assert names(client)["images"] == "ready"
+
+
+class FailingStore(Store):
+    """Its disk refuses, for a while."""
+
+    full = True
+
+    def open(self, name: str, fingerprint: str | None = None) -> Collection:
+        if name == "images" and self.full:
+            raise StorageFailed("no space left on device")
+        return super().open(name, fingerprint)
+
+
+def test_a_collection_whose_disk_was_full_is_tried_again(settings: Settings) -> None:
+    store = FailingStore(settings.data / "collections")
+    with TestClient(create_app(settings, FakeEncoder(), store)) as client:
+        wait_until_ready(client)
+        assert_problem(client.post("/search/images", json={"text": "dog"}), 503, "collection_unavailable")
+        store.full = False
+        assert client.post("/search/images", json={"text": "dog"}).status_code == 200
 
 
 class SlowStore(Store):

@@ -14,6 +14,7 @@ from app import startup
 from app.main import create_app, drain, is_broken
 from app.settings import Settings
 from app.startup import READY
+from index.errors import ServerUnreachable
 from index.store import Store
 from models.errors import ModelFolderError
 from tests.app.conftest import wait_until_ready
@@ -227,6 +228,28 @@ def test_collections_can_be_opened_again_afterwards(settings: Settings, encoder:
             wait_until_ready(client)
             assert client.post("/search/images", json={"text": "dog"}).status_code == 200
     Store(settings.data / "collections").open("images").close()
+
+
+class LateStore(Store):
+    """Of a server that is away again when its collections are listed."""
+
+    away = 2
+
+    def names(self) -> list[str]:
+        if self.away:
+            self.away -= 1
+            raise ServerUnreachable("it starts")
+        return super().names()
+
+
+def test_a_store_that_goes_away_during_the_start_is_waited_for(
+    tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "STORE_RETRY_S", 0.01)
+    store = LateStore(tmp_path)
+    with TestClient(create_app(Settings(data=tmp_path), encoder, store)) as client:
+        wait_until_ready(client)
+    assert store.away == 0
 
 
 def test_a_store_can_be_given(tmp_path: Path, encoder: FakeEncoder) -> None:

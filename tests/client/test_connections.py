@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from app.access.keys import ApiKeys, KeyRule
 from app.main import create_app
 from app.settings import Settings
-from speechclip_client import AsyncClient, Client, NewItem, Retries
+from speechclip_client import AsyncClient, Client, NewItem, Retries, SpeechClipError
 from speechclip_client.errors import BodyTooLarge, Forbidden, RateLimited, ServiceUnreachable, Unauthorized
 from tests.browser import serving
 from tests.fake_encoder import WORDS, FakeEncoder, spoken
@@ -54,6 +55,24 @@ def test_the_application_is_asked_in_process_by_await_too(served_data: Path) -> 
             return [result.id for result in found.results]
 
     assert set(asyncio.run(search())) == {"dog", "cat"}
+
+
+def wait_half_a_second(url: str, awaited: bool) -> None:
+    if awaited:
+        asyncio.run(AsyncClient(url, deadline_s=WAIT_S).wait_until_ready(0.5))
+    else:
+        Client(url, deadline_s=WAIT_S).wait_until_ready(0.5)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_nobody_waits_longer_for_a_service_than_they_want_to(awaited: bool) -> None:
+    """It takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(SpeechClipError):
+            wait_half_a_second(url, awaited)
+        assert time.monotonic() - began < WAIT_S / 2
 
 
 def test_a_file_that_is_too_large_is_not_sent(url: str, tmp_path: Path) -> None:

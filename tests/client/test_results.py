@@ -48,6 +48,17 @@ def test_the_fields_are_those_of_the_service(here: type[BaseModel], there: type[
     assert here.model_fields.keys() == there.model_fields.keys() - {"type"}
 
 
+def test_what_was_heard_is_the_words_of_all_known_slots() -> None:
+    def slot(number: int, known: bool, *words: str) -> results.Slot:
+        said = tuple(results.SlotWord(word=word, score=0.5) for word in words)
+        return results.Slot(slot=number, start=0.0, end=0.1, known=known, subwords=(), words=said)
+
+    slots = (slot(0, False, "lungs"), slot(1, True, "dog", "log"), slot(2, True, "dog"))
+    found = results.FoundKeywords.model_construct(None, slots=slots)  # type: ignore[call-arg]  # whatever else it has
+
+    assert [(one.slot, one.word) for one in found.heard] == [(1, "dog"), (1, "log"), (2, "dog")]
+
+
 def test_no_result_is_left_out() -> None:
     shapes = {one for one in vars(results).values() if isinstance(one, type) and issubclass(one, BaseModel)}
 

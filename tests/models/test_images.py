@@ -21,6 +21,15 @@ def test_the_usual_formats(format: str) -> None:
     assert (image.size, name) == ((12, 8), format.lower())
 
 
+def test_a_photograph_with_more_behind_it_is_a_jpeg() -> None:
+    """As phones with two cameras take them."""
+    target, photos = io.BytesIO(), [Image.new("RGB", (12, 8), colour) for colour in ("red", "blue")]
+    photos[0].save(target, "MPO", save_all=True, append_images=photos[1:])
+
+    image, name = decode_image(target.getvalue())
+    assert (image.size, name) == ((12, 8), "jpeg")
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "I;16"])
 def test_the_pixels_are_left_to_the_model(mode: str) -> None:
     """It knows how to put what is transparent on white, and 16 bits into 8; so there is one way to do it."""

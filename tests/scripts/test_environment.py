@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.environment import Environment, SetupError, accelerator, find_links, holds_torch, torch_version
+from scripts.environment import Environment, SetupError, Stamp, accelerator, find_links, holds_torch, torch_version
 
 
 class Commands:
@@ -280,6 +280,19 @@ def test_the_accelerator_is_what_the_driver_answers(
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
 
     assert accelerator() == answer
+
+
+def test_a_driver_that_does_not_answer_costs_no_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: Environment
+) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    before = {name: Stamp.wanted(environment.root, name, []) for name in ("cpu", "gpu")}
+
+    assert {name: accelerator(stamp) for name, stamp in before.items()} == {"cpu": "cpu", "gpu": "gpu"}
 
 
 def test_the_release_of_torch_is_read_from_the_project(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ export function* batches(items, most, mostBytes, size) {
 export class Upload {
   #kind = "images";
   #controller = null;
+  #items = [];
   #failed = [];
 
   /** @param {import("../app.js").Shell} shell @param {string} name of the collection @param {() => void} stored */
@@ -93,9 +94,13 @@ export class Upload {
     if (lines.length) this.#send(lines);
   }
 
-  /** @param {(File | string)[]} items */
+  /** What comes while others are on their way is sent after them. @param {(File | string)[]} items */
   async #send(items) {
-    if (this.#controller) return;
+    if (this.#controller) {
+      this.#items.push(...items);
+      return;
+    }
+    this.#items = [...items];
     this.#controller = new AbortController();
     const { signal } = this.#controller;
     this.#failed = [];
@@ -104,13 +109,15 @@ export class Upload {
     const most = Math.min(this.takesFiles ? MOST_FILES : MOST_TEXTS, this.shell.limits.maxItems);
     const bytes = Math.min(MOST_BYTES, this.shell.limits.maxBatchBytes / 2);
     let done = 0;
-    for (const batch of batches(items, most, bytes, (item) => item.size ?? 0)) {
-      this.#progress(done, items.length);
-      if (!signal.aborted) await this.#batch(batch, signal);
-      done += batch.length;
-      if (signal.aborted) this.#failed.push(...batch.filter((item) => !this.#failed.includes(item)));
+    while (done < this.#items.length) {
+      for (const batch of batches(this.#items.slice(done), most, bytes, (item) => item.size ?? 0)) {
+        this.#progress(done, this.#items.length);
+        if (!signal.aborted) await this.#batch(batch, signal);
+        done += batch.length;
+        if (signal.aborted) this.#failed.push(...batch.filter((item) => !this.#failed.includes(item)));
+      }
     }
-    this.#end(items.length, signal.aborted);
+    this.#end(done, signal.aborted);
   }
 
   /** A batch is stored wholly or not at all: without those that are refused, the rest is sent again. */

@@ -41,7 +41,7 @@ export function makeSearch(given) {
   viewer = new Viewer((record, name) => ask(fromRecord(record, name)));
   speak = new SpeakButton({
     limit: () => shell.limits.maxSeconds,
-    onStart: () => { controller.abort(); showBusy(false); hideProblem(); askedView.player?.audio.pause(); },
+    onStart: () => { abandon(); showBusy(false); hideProblem(); askedView.player?.audio.pause(); },
     onTake: listen,
     onPiece: () => live?.pump(),
     onRecording: hearOut,
@@ -63,7 +63,8 @@ function showShared(words) {
 function listen(take) {
   const mine = new Live(take, {
     onInterim: (heard) => { if (live === mine) showLive(heard); },
-    onFinal: () => { if (live === mine) speak.finish(); },
+    // Whoever holds the button goes on after a pause: the whole is asked at the end.
+    onFinal: () => { if (live === mine && !speak.finish()) { mine.close(); live = null; } },
     onProblem: (code) => { if (live === mine && code === "overloaded") say(byId("status"), text("speak.busy")); },
   });
   live = mine;
@@ -123,7 +124,8 @@ function showFinal(heard, ms) {
   if (heard.keywords?.slots?.length) showHeard(heard.keywords.slots, heard.seconds, askedView.player, searchText);
   // Most of the work was done while there was still something to record.
   showTimings({}, ms);
-  tellFound(heard.searches.images?.[0], ms, false);
+  const { images = [], captions = [] } = heard.searches;
+  tellFound([images, captions, keywordsOf(heard)].find((found) => found.length), ms, false);
 }
 
 /** The model hears the query once: the searches go with the vector that it made of it, or that is stored already. */
@@ -195,12 +197,21 @@ function showOutcome(embedded, outcomes) {
   });
   const { timings, roundTrip } = timeOf(embedded, answered);
   showTimings(timings, roundTrip);
-  tellFound(answered[0].answer.results?.[0], roundTrip, embedded?.answer.query.truncated);
+  const lists = answered.map(({ answer }) => answer.results ?? []);
+  tellFound([...lists, ...answered.map(({ answer }) => keywordsOf(answer))].find((found) => found.length), roundTrip,
+    embedded?.answer.query.truncated);
 }
 
-/** @param {import("./results.js").Result} [first] @param {number} ms @param {boolean} cut whether the sound broke off */
-function tellFound(first, ms, cut) {
-  const count = byId("images").children.length;
+/** As if they were records, for those who have nothing else. */
+const keywordsOf = ({ keywords = [] }) => (keywords.keywords ?? keywords).map(({ keyword }) => ({ caption: keyword }));
+
+/**
+ * @param {import("./results.js").Result[]} [results] of the first panel that has any
+ * @param {number} ms @param {boolean} cut whether the sound broke off
+ */
+function tellFound(results, ms, cut) {
+  const first = results?.[0];
+  const count = results?.length;
   const found = first ? text("search.found", { count, ms: Math.round(ms), name: nameOf(first) }) : text("search.nothing");
   say(byId("status"), cut ? `${found} ${text("search.cut")}` : found);
   if (asked.kind === "text") history.add("text", asked.name);
@@ -257,7 +268,7 @@ function searchFile(files) {
 /** Somebody else's recording is asked with as if it were a file of one's own, and heard. @param {HTMLButtonElement} chip */
 async function searchSpoken(chip) {
   speak.cancel();
-  controller.abort();
+  abandon();
   controller = new AbortController();
   const { signal } = controller;
   try {
@@ -301,7 +312,17 @@ function bindControls() {
 
 function giveUp() {
   const recording = speak.cancel();
-  const searching = byId("status").hasAttribute("data-busy");
-  controller.abort();
+  const searching = abandon();
   if (recording || searching) showBusy(false, text("speak.cancelled"));
+}
+
+/** Ends a search that is on its way; what is shown is no answer to it. @returns {boolean} whether there was one */
+function abandon() {
+  controller.abort();
+  const searching = byId("status").hasAttribute("data-busy");
+  if (searching) {
+    byId("results").inert = true;
+    asked = null;
+  }
+  return searching;
 }

@@ -47,9 +47,11 @@ export class SpeakButton {
     return true;
   }
 
-  /** Takes the recording as it is, as a press would. */
+  /** Takes the recording as it is, as a press would. @returns {boolean} false where the button is held still */
   finish() {
+    if (this.#holding) return false;
     if (this.#phase === "recording") this.recorder.stop();
+    return true;
   }
 
   #bindPointer() {

@@ -95,6 +95,12 @@ def test_the_page_hands_its_key_in_once_and_can_take_it_back(locked: TestClient)
     assert_problem(locked.post("/search/images", json=DOG), 401, "unauthorized")
 
 
+@pytest.mark.parametrize("other", ["theme", "user=Ada Lovelace", 'x={"a":1}', "a b=c", "=;;"])
+def test_the_cookies_of_others_are_not_in_the_way(other: str, locked: TestClient) -> None:
+    for cookies in (f"{other}; speechclip_key={SEARCH}", f"speechclip_key={SEARCH}; {other}"):
+        assert locked.post("/search/images", json=DOG, headers={"Cookie": cookies}).status_code == 200
+
+
 def test_a_service_without_keys_is_open(client: TestClient) -> None:
     assert client.post("/search/images", json=DOG).status_code == 200
     assert client.get("/metrics").status_code == 200

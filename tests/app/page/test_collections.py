@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -153,6 +154,21 @@ def test_many_files_are_sent_a_few_at_a_time(visit: Visit) -> None:
 
     expect(upload_status(page)).to_have_text("20 items are stored.")
     assert len(sent) == 3  # of 8, 8 and 4
+
+
+def test_what_is_added_while_others_are_on_their_way_is_sent_after_them(visit: Visit) -> None:
+    page = visit("collections")
+    make(page, "queue", "keywords")
+    held: list[Route] = []
+    page.route("**/items", lambda route: route.fallback() if held else held.append(route))
+    for lines in ("dog", "cat\napple"):
+        page.get_by_label("Texts, one on each line").fill(lines)
+        with page.expect_request("**/items") if not held else nullcontext():
+            page.get_by_role("button", name="Add", exact=True).click()
+    held[0].continue_()
+
+    expect(upload_status(page)).to_have_text("3 items are stored.")
+    expect(page.locator(".items li")).to_have_count(3)
 
 
 def test_texts_and_sounds_have_their_own_ways_in(visit: Visit) -> None:

@@ -52,6 +52,31 @@ def test_an_address_leads_to_its_view_and_an_unknown_one_to_the_search(visit: Vi
     expect(visit("nothing/%ff").get_by_role("heading", level=1)).to_have_text(VIEWS["Search"])
 
 
+def test_a_view_is_made_once_however_slow_its_files_are(visit: Visit) -> None:
+    page = visit()
+    held: list[Route] = []
+    page.route("**/collections/collections.js", lambda route: held.append(route))
+    with page.expect_request("**/collections/collections.js"):
+        go(page, "Collections")
+    for view in ("Search", "Collections"):
+        go(page, view)
+    held[0].continue_()
+
+    expect(page.get_by_role("heading", name="A new collection")).to_have_count(1)
+
+
+def test_a_view_whose_files_do_not_come_says_so(visit: Visit) -> None:
+    page = visit()
+    broken = "export const nothing = 1;"  # what is not there would be told in the console, as it should
+    page.route("**/page/model.js", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
+    go(page, "Model")
+    expect(page.locator("#view-model").get_by_role("alert")).to_be_visible()
+
+    page.unroute("**/page/model.js")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Measured")).to_be_visible()
+
+
 def test_the_keyboard_alone_leads_through_the_views(visit: Visit) -> None:
     page = visit()
     page.keyboard.press("Tab")

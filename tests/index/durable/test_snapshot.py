@@ -211,6 +211,24 @@ def test_every_damage_is_found_before_anything_is_replaced(
     ]
 
 
+def test_a_medium_that_is_damaged_costs_nothing_else(
+    collection: Collection, path: Path, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = name_of(b"another", ".png")
+    records = [Record("a", SCHEME + NAME), Record("b", SCHEME + other)]
+    collection.put(records, EYE[:2], {NAME: PICTURE, other: b"another"})
+    damaged = collection.media(SCHEME + NAME)
+    assert damaged is not None
+    damaged.write_bytes(PICTURE[::-1])
+
+    snapshot = collection.snapshot(path)
+    assert "is damaged" in caplog.text
+    with store.restore(snapshot, "copy") as copy:
+        assert copy.list(9) == records
+        assert copy.media(SCHEME + NAME) is None
+        assert copy.media(SCHEME + other) is not None
+
+
 def forged(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:
     """A file with the checksum of a snapshot and other things in it."""
     with path.open("wb") as file:
