@@ -106,14 +106,18 @@ class Derived:
         }
         with self.builder.run(order, tell) as (made, file):
             tell("loading the index", 0, 1)
-            with _writing(manifest):
-                self.files.take(made, file)
-                base, whole = self.files.base(manifest, file)
-            if whole != file:
-                raise BuildFailed("the new index cannot be read back")
-            _probe(base, file, manifest.recall)
-            tell("loading the index", 1, 1)
-            yield base, file
+            try:
+                with _writing(manifest):
+                    self.files.take(made, file)
+                    base, whole = self.files.base(manifest, file)
+                if whole != file:
+                    raise BuildFailed("the new index cannot be read back")
+                _probe(base, file, manifest.recall)
+                tell("loading the index", 1, 1)
+                yield base, file
+            except BaseException:
+                self.files.drop(file)
+                raise
 
     def is_worn(self, index: VectorIndex, manifest: Manifest) -> bool:
         """Whether another index is worth building: so much has changed, or there is none of the recipe."""

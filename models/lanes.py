@@ -10,6 +10,8 @@ import os
 
 import torch
 
+from models.cores import cores
+
 VARIABLE = "OMP_NUM_THREADS"
 
 
@@ -21,14 +23,9 @@ def threads_per_call() -> int:
 
 def lanes() -> int:
     """How many utterances are computed side by side."""
-    return max(1, _cores() // threads_per_call())
+    return max(1, cores() // threads_per_call())
 
 
 def share_cores() -> None:
     """From now on every thread of this process computes with `threads_per_call`."""
     torch.set_num_threads(threads_per_call())
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,11 +9,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bulk.ahead import ahead, cores
+from app.bulk.ahead import ahead
 from app.bulk.decoding import Budget, Decoder, Ready
 from app.bulk.items import Bad, Item
 from index.manifest import Kind
 from index.records import Record
+from models.cores import cores
 from models.protocol import Encoder
 
 BATCH: Mapping[Kind, int] = {"images": 32, "audio": 8, "captions": 64, "keywords": 64}

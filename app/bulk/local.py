@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from app.bulk.ahead import ahead, cores
+from app.bulk.ahead import ahead
 from app.bulk.decoding import Budget, Decoder, Ready
 from app.bulk.embedding import Embedded, embed
 from app.bulk.items import Bad, Item
 from index.manifest import Kind
+from models.cores import cores
 from models.protocol import Encoder
 
 BATCHES_AHEAD = 2

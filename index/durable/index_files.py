@@ -6,10 +6,12 @@ import logging
 import math
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from index.durable import files
 from index.durable.seals import Seals
+from index.errors import CollectionDamaged
 from index.large import approximate, matrix
 from index.large.approximate import Approximate
 from index.large.base import Base, Finder
@@ -95,6 +97,14 @@ class IndexFiles:
                 files.sync(made / source)
                 (made / source).rename(self._folder / name)
         files.sync_directory(self._folder)
+
+    def drop(self, file: BaseFiles) -> None:
+        """Delete what was taken and came to be of no use; not what the index that counts consists of, too."""
+        with suppress(CollectionDamaged, OSError):
+            kept = _names(Manifest.read(self._folder))
+            for name in (file.vectors_name, file.index_name):
+                if name is not None and name not in kept:
+                    (self._folder / name).unlink(missing_ok=True)
 
     def _finder(self, file: BaseFiles, full: Matrix) -> Finder | None:
         if file.built is None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import index.errors
+from index.durable.files import storage
 from index.errors import BuildFailed, CollectionError
 from index.manifest import BaseFiles
 
@@ -63,7 +64,8 @@ class Builder:
 
         Raises `BuildFailed`, `RecallMissed` among them, `InvalidRecipe`, `StorageFailed` or `CollectionDamaged`.
         """
-        out = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._folder))
+        with storage("the index cannot be built"):
+            out = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._folder))
         try:
             yield out, self._built(json.dumps({**order, "out": str(out)}), tell)
         finally:

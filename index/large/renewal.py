@@ -53,7 +53,10 @@ class Renewal:
         try:
             while not self._stopped.wait(DELAY_S) and self._wanted():
                 self._build()
-        except CollectionError as error:
+        # Whatever it is, it would be again with the next batch; and nobody else hears of it from this thread.
+        except Exception as error:
             self._not_before = time.monotonic() + PATIENCE_S
             if not self._stopped.is_set():
-                logger.warning("collection %s: its index could not be built again: %s", self._name, error)
+                unknown = None if isinstance(error, CollectionError) else error
+                told = "collection %s: its index could not be built again: %s"
+                logger.warning(told, self._name, error, exc_info=unknown)

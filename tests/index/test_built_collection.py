@@ -212,16 +212,19 @@ def test_closing_gives_up_a_build(store: Store, monkeypatch: pytest.MonkeyPatch)
         collection.build("Flat")
 
 
-def test_a_manifest_that_cannot_be_written_changes_nothing(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_that_cannot_be_written_changes_nothing(
+    store: Store, large: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError("no")
 
-    before = large._index
+    before, names = large._index, sorted(path.name for path in folder(store).iterdir())
     with monkeypatch.context() as patch:
         patch.setattr(Manifest, "write", refuse)
         with pytest.raises(StorageFailed):
             large.build("IVF-SQ8", 0.9)
     assert large._index is before
+    assert sorted(path.name for path in folder(store).iterdir()) == names
     assert recall(large) >= 0.8
 
 

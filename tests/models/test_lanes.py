@@ -35,9 +35,10 @@ def test_an_utterance_has_one_thread_unless_told_otherwise(
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux tells which cores a process may use")
 @pytest.mark.parametrize(("threads", "expected"), [("1", 6), ("2", 3), ("4", 1), ("64", 1)])
 def test_as_many_go_side_by_side_as_there_are_cores_for(
-    threads: str, expected: int, monkeypatch: pytest.MonkeyPatch
+    threads: str, expected: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.setattr("models.cores.QUOTA", tmp_path / "cpu.max")
     monkeypatch.setenv(VARIABLE, threads)
 
     assert lanes() == expected
