@@ -114,11 +114,11 @@ class AsyncClient:
             return False
 
     async def wait_until_ready(self, seconds: float = 120.0) -> None:
-        """Wait for a service that starts; raises what it said last."""
+        """Wait for a service that starts; asks at least once, and raises what it said last."""
         until = anyio.current_time() + seconds
         while True:
             try:
-                await self._do(queries.readiness(), Retries(tries=1), until - anyio.current_time())
+                await self._do(queries.readiness(), Retries(tries=1), max(until - anyio.current_time(), POLL_S))
             except SpeechClipError:
                 if anyio.current_time() + POLL_S > until:
                     raise

@@ -116,11 +116,11 @@ class Client:
             return False
 
     def wait_until_ready(self, seconds: float = 120.0) -> None:
-        """Wait for a service that starts; raises what it said last."""
+        """Wait for a service that starts; asks at least once, and raises what it said last."""
         until = time.monotonic() + seconds
         while True:
             try:
-                self._do(queries.readiness(), Retries(tries=1), until - time.monotonic())
+                self._do(queries.readiness(), Retries(tries=1), max(until - time.monotonic(), POLL_S))
             except SpeechClipError:
                 if time.monotonic() + POLL_S > until:
                     raise
