@@ -107,14 +107,17 @@ class Builder:
         with self._lock:
             if self._cancelled:
                 raise BuildFailed("the build was cancelled")
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "index.large.building", order],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=complaints,
-                text=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "index.large.building", order],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=complaints,
+                    text=True,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                )
+            except OSError as error:  # too little memory, too many processes or open files
+                raise BuildFailed(f"the build could not be started: {error}") from error
             return self._process
 
 

@@ -121,6 +121,15 @@ def test_a_killed_build_is_told_as_that(folder: Path) -> None:
     assert "status -9" in error
 
 
+def test_a_build_that_cannot_be_started_is_told_as_that(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(folder / "no-python"))
+
+    run = Builder(folder).run(order(folder), quiet)
+    with pytest.raises(BuildFailed, match=r"could not be started: .*no-python"), run:
+        pytest.fail("nothing was built")
+    assert not list(folder.glob(f"{PREFIX}*"))
+
+
 def test_what_killed_builds_left_is_swept(folder: Path) -> None:
     (folder / f"{PREFIX}old").mkdir()
     (folder / f"{PREFIX}old" / VECTORS).write_bytes(b"half")
