@@ -72,6 +72,19 @@ def test_a_wrong_key_may_be_tried_again(page: Page) -> None:
     expect(page.locator("#service-text")).to_have_text("Ready · fake")
 
 
+def test_a_key_that_is_right_and_does_not_come_through_is_not_asked_for_again(page: Page) -> None:
+    page.route("**/session", lambda route: route.fulfill(status=204))  # as where a browser keeps no cookies
+    give(page, KEY)
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+    page.get_by_role("searchbox").fill("dog")
+    page.get_by_role("button", name="Search", exact=True).click()
+    give(page, KEY)
+
+    expect(page.locator("#problem-title")).to_have_text("The service asks for a key first.")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
 def test_whoever_has_none_can_leave_and_is_told_what_is_missing(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")

@@ -124,6 +124,24 @@ def test_a_button_that_is_held_listens_until_it_is_let_go(address: str, visit: V
     assert_found(page)
 
 
+def test_a_button_that_is_held_outlasts_a_pause(address: str, visit: Visit) -> None:
+    page = visit(address)
+    final = {"type": "final", "seconds": 0.5, "searches": {}, "keywords": {"keywords": []}, "vector": []}
+    page.route_web_socket("**/stream", lambda socket: socket.send(json.dumps(final)))
+    posted = posts(page)
+    page.get_by_role("button", name="Speak").hover()
+
+    page.mouse.down()
+    expect(page.locator("#elapsed")).to_have_text(re.compile(r"^0:0[1-9]"))
+    assert is_recording(page)
+    assert posted == []
+    page.mouse.up()
+
+    assert_found(page)
+    assert posted[0] == "/keywords"  # all of it, not only what was said before the pause
+    assert recorded_s(page) > 0.9
+
+
 def test_a_picture_is_explained_with_the_vector_that_found_it(address: str, visit: Visit) -> None:
     page = visit(address)
     speak(page)

@@ -63,10 +63,11 @@ def test_one_build_at_a_time() -> None:
     assert calls == [1]
 
 
+@pytest.mark.parametrize(("error", "traced"), [(BuildFailed("no memory"), False), (RuntimeError("no memory"), True)])
 def test_a_failure_is_told_and_not_repeated_at_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    error: Exception, traced: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    builds = Builds(1, BuildFailed("no memory"))
+    builds = Builds(1, error)
     one = Renewal("images", builds.wanted, builds.build)
     for _ in range(3):
         one.start()
@@ -74,6 +75,7 @@ def test_a_failure_is_told_and_not_repeated_at_once(
     assert len(builds.threads) == 1
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "collection images: its index could not be built again: no memory" in caplog.text
+    assert (caplog.records[0].exc_info is not None) == traced
     monkeypatch.setattr(one, "_not_before", 0.0)
     one.start()
     one.join()
