@@ -88,20 +88,23 @@ class AsyncClient:
         rate: int = 16_000,
         searches: Mapping[str, int] | None = None,
         keywords: int = 0,
+        words: float | None = None,
         branch: str | None = None,
         filter: Filter | None = None,
+        include_vector: bool = False,
     ) -> AsyncIterator[Interim | Final]:
         """Search while `audio` comes: answers as they are found, a `Final` last; it may come before the audio ends.
 
         format: "pcm" (mono, 16 bits, little endian, `rate` Hz, cut anywhere) or "container" (a file that grows, as
         recorders make it). searches: collections, and how many results of each; {"images": 10} by default. keywords:
-        how many. The rest is as in `search`. Needs asyncio. Nothing is tried again; `http` is not used.
+        how many. include_vector: answers hold what was searched with. The rest is as in `search`. Needs asyncio.
+        Nothing is tried again; `http` is not used.
         """
         # Here, because nothing else needs websockets.
         from speechclip_client.live import Live
         from speechclip_client.live_aio import answers
 
-        live = Live.of(self._service, format, rate, searches, keywords, branch, filter)
+        live = Live.of(self._service, format, rate, searches, keywords, words, branch, filter, include_vector)
         async with aclosing(answers(live, audio)) as found:
             async for answer in found:
                 yield answer

@@ -92,21 +92,24 @@ class Client:
         rate: int = 16_000,
         searches: Mapping[str, int] | None = None,
         keywords: int = 0,
+        words: float | None = None,
         branch: str | None = None,
         filter: Filter | None = None,
+        include_vector: bool = False,
     ) -> Iterator[Interim | Final]:
         """Search while `audio` comes: answers as they are found, a `Final` last; it may come before the audio ends.
 
         format: "pcm" (mono, 16 bits, little endian, `rate` Hz, cut anywhere) or "container" (a file that grows, as
         recorders make it). searches: collections, and how many results of each; {"images": 10} by default. keywords:
-        how many. The rest is as in `search`. `audio` is read in a thread of its own. Nothing is tried again; `http` is
-        not used.
+        how many. include_vector: answers hold what was searched with. The rest is as in `search`. `audio` is read
+        in a thread of its own. Nothing is tried again; `http` is not used.
         """
-        # Here, because nothing else needs websockets.
+        # Here, because nothing else needs websockets, and it takes its time.
         from speechclip_client.live import Live
         from speechclip_client.live_sync import answers
 
-        yield from answers(Live.of(self._service, format, rate, searches, keywords, branch, filter), audio)
+        live = Live.of(self._service, format, rate, searches, keywords, words, branch, filter, include_vector)
+        yield from answers(live, audio)
 
     def ready(self) -> bool:
         """Whether queries are answered now; asks once."""

@@ -38,10 +38,13 @@ class Live:
         rate: int,
         searches: Mapping[str, int] | None,
         keywords: int,
+        words: float | None,
         branch: str | None,
         filter: Mapping[str, Any] | None,
+        include_vector: bool,
     ) -> Live:
         options = given(searches=None if searches is None else dict(searches), branch=branch, filter=filter)
+        options |= given(words=words, include=["vector"] if include_vector else None)
         start = {"type": "start", "format": format, "rate": rate, "keywords": keywords, **options}
         return cls(service, json.dumps(start, allow_nan=False))
 

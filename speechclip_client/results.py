@@ -128,22 +128,12 @@ class Slot(_Answer):
     words: tuple[SlotWord, ...]
 
 
-class FoundKeywords(_Answer):
-    """`keywords` of the whole query; `words` and `slots` of its parts, empty for models without keyword slots.
-
-    vector: the query's own, where it was asked for. capped: as in `Found`.
-    """
+class _SpokenKeywords(_Answer):
+    """`keywords` of the whole query; `words` and `slots` of its parts, empty for models without keyword slots."""
 
     keywords: tuple[Keyword, ...]
     words: tuple[SpokenWord, ...]
     slots: tuple[Slot, ...]
-    vector: tuple[float, ...] | None = None
-    capped: bool | None = None
-    query: QueryInfo
-    model: Model
-    collection: CollectionState
-    timings_ms: Timings
-    request_id: str
 
     @property
     def heard(self) -> tuple[SpokenWord, ...]:
@@ -154,6 +144,18 @@ class FoundKeywords(_Answer):
             for slot in known
             for one in slot.words
         )
+
+
+class FoundKeywords(_SpokenKeywords):
+    """Of one query. vector: its own, where it was asked for; capped: as in `Found`."""
+
+    vector: tuple[float, ...] | None = None
+    capped: bool | None = None
+    query: QueryInfo
+    model: Model
+    collection: CollectionState
+    timings_ms: Timings
+    request_id: str
 
 
 class Embedding(_Answer):
@@ -266,12 +268,8 @@ class Info(_Answer):
     limits: Limits
 
 
-class LiveKeywords(_Answer):
-    """As in `FoundKeywords`; times are seconds from the start of the stream."""
-
-    keywords: tuple[Keyword, ...]
-    words: tuple[SpokenWord, ...]
-    slots: tuple[Slot, ...]
+class LiveKeywords(_SpokenKeywords):
+    """Of what was heard so far; times are seconds from the start of the stream."""
 
 
 class Span(_Answer):

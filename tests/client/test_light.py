@@ -26,6 +26,9 @@ with Client(sys.argv[1]) as service:
         service.search("none", text="dog")
     except SpeechClipError as error:
         print(type(error).__name__)
+    with open(sys.argv[2], "rb") as file:
+        *_, final = service.stream([file.read()], format="container")
+    print(final.searches["images"][0].id)
 print(sorted({"torch", "numpy", "fastapi", "app"} & sys.modules.keys()))
 """
 
@@ -63,7 +66,7 @@ def test_it_asks_a_service_and_neither_has_nor_imports_what_that_needs(light: Pa
     recording.write_bytes(spoken("dog"))
     done = run(light, PROGRAM, url, str(recording))
 
-    assert (done.stdout, done.stderr) == ("dog\naudio\nCollectionNotFound\n[]\n", "")
+    assert (done.stdout, done.stderr) == ("dog\naudio\nCollectionNotFound\ndog\n[]\n", "")
     assert not any((light / name).exists() for name in ("torch", "numpy", "fastapi", "faiss", "typer"))
 
 

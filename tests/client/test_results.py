@@ -62,6 +62,6 @@ def test_what_was_heard_is_the_words_of_all_known_slots() -> None:
 def test_no_result_is_left_out() -> None:
     shapes = {one for one in vars(results).values() if isinstance(one, type) and issubclass(one, BaseModel)}
 
-    assert {shape for shape in shapes if shape.__module__ == results.__name__} - {one for one, _ in PAIRS} == {
-        results.Info.__base__
-    }
+    ours = {shape for shape in shapes if shape.__module__ == results.__name__ and not shape.__name__.startswith("_")}
+
+    assert ours == {one for one, _ in PAIRS}

@@ -16,7 +16,14 @@ from app.access.keys import KeyRule, digest
 from app.main import create_app
 from app.settings import Settings
 from speechclip_client import AsyncClient, Client, SpeechClipError
-from speechclip_client.errors import CollectionNotFound, OutOfTime, ServiceUnreachable, SilentAudio, Unauthorized
+from speechclip_client.errors import (
+    CollectionNotFound,
+    InvalidRequest,
+    OutOfTime,
+    ServiceUnreachable,
+    SilentAudio,
+    Unauthorized,
+)
 from speechclip_client.live import read_answer
 from speechclip_client.results import Final, Interim
 from tests.browser import serving
@@ -103,6 +110,26 @@ def test_a_file_and_a_filter(listen: Listen, url: str) -> None:
     (final,) = listen(url, [spoken("dog")], format="container", filter={"metadata.length": {"gt": 3}})
 
     assert {result.caption for result in final.searches["images"]} == {"apple", "rocket", "guitar"}
+
+
+def test_the_vector_comes_with_it_where_it_is_asked_for(listen: Listen, url: str) -> None:
+    (final,) = listen(url, [spoken("dog")], format="container", include_vector=True)
+    assert final.vector
+    with Client(url) as client:
+        assert client.search("images", vector=final.vector).results[0].id == final.searches["images"][0].id == "dog"
+
+    (other,) = listen(url, [spoken("dog")], format="container")
+    assert other.vector is None
+
+
+def test_words_count_as_much_as_is_said(listen: Listen, url: str) -> None:
+    (final,) = listen(url, [spoken("dog")], format="container", words=0.2, keywords=1)
+    assert final.searches["images"][0].id == "dog"
+    assert final.keywords
+    assert final.keywords.heard == ()  # a model without keyword slots
+
+    with pytest.raises(InvalidRequest, match="words"):
+        listen(url, [spoken("dog")], format="container", words=2.0)
 
 
 def test_it_ends_by_itself_before_the_audio_does(listen: Listen, url: str) -> None:
