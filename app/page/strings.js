@@ -298,6 +298,9 @@ export const TEXTS = {
   "problem.unsupported_media": "This file could not be read. A sound has to be wav, flac, mp3, ogg, webm, m4a, aac or"
     + " aiff; a picture png, jpeg or webp.",
   "problem.empty": "There is nothing in this file; it is empty.",
+  "problem.decoding_stopped": "Reading this file took too much, and was given up. It may be damaged.",
+  "problem.no_decoder": "The service cannot read files right now. Please try again in a moment.",
+  "problem.branch_not_found": "The model cannot hear in this way.",
   "problem.body_too_large": "This file is too big.",
   "problem.malformed": "The service could not make sense of this. The file may be damaged.",
   "problem.invalid_parameter": "The service does not accept this question.",

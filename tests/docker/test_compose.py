@@ -52,6 +52,15 @@ def test_only_this_machine_reaches_it_and_a_stop_waits_for_the_last_answer(name:
     assert 60 * int(service["stop_grace_period"].removesuffix("m")) > longest_s
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_what_watches_it_finds_it(name: str) -> None:
+    (job,) = yaml.safe_load((REPOSITORY / "docker/monitoring/prometheus.yml").read_text())["scrape_configs"]
+    host, port = job["static_configs"][0]["targets"][0].split(":")
+
+    assert host in {name, *SERVICES[name].get("networks", {}).get("default", {}).get("aliases", [])}
+    assert int(port) == Settings.model_fields["port"].default
+
+
 def test_without_a_profile_it_is_the_service_alone() -> None:
     profiles = {name: service.get("profiles", []) for name, service in SERVICES.items()}
 

@@ -71,6 +71,16 @@ def test_probes_ask_what_needs_no_key() -> None:
         assert needed_scope("GET", container[probe]["httpGet"]["path"]) is None
 
 
+def test_who_collects_the_numbers_asks_the_port_that_has_them_and_brings_a_key() -> None:
+    template, monitor = manifest("deployment.yaml")["spec"]["template"], manifest("monitor.yaml")["spec"]
+    (endpoint,) = monitor["podMetricsEndpoints"]
+
+    assert monitor["selector"]["matchLabels"] == template["metadata"]["labels"]
+    assert endpoint["port"] in {port["name"] for port in template["spec"]["containers"][0]["ports"]}
+    assert needed_scope("GET", endpoint["path"]) == "admin"
+    assert endpoint["authorization"]["credentials"].keys() == {"name", "key"}
+
+
 def test_a_pod_that_goes_is_known_to_go_and_answers_the_last_request() -> None:
     pod = manifest("deployment.yaml")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
