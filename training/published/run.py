@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from pydantic import ValidationError
@@ -18,17 +18,19 @@ from models.clip import Tokenizer
 from models.folder import ModelFolder, save_model
 from models.new_folder import new_folder
 from training.published.card import card
+from training.published.checkpoints import CHECKPOINTS, LAST, ModelCheckpoint, best_ones, to_go_on_from
 from training.published.data import Batches, Splits
 from training.published.errors import TrainingError
 from training.published.features.planned import Planned
-from training.published.lightning import Callback, ModelCheckpoint, PossibleUserWarning, TensorBoardLogger, Trainer
-from training.published.module import SELECT_BY, InTraining, load_trained
+from training.published.gather import world
+from training.published.lightning import Callback, PossibleUserWarning, SIGTERMException, TensorBoardLogger, Trainer
+from training.published.module import InTraining, load_trained
 from training.published.recipe import Recipe, differences
 from training.published.start import find_start, new_model
 from training.published.vocabulary import vocabulary_of
 from training.words import Said
 
-RECIPE, CHECKPOINTS, MODEL, LAST, FEATURES = "recipe.json", "checkpoints", "model", "last", "features"
+RECIPE, MODEL, FEATURES = "recipe.json", "model", "features"
 _LOG_EVERY = 8  # steps
 
 Tell = Callable[[str], None]
@@ -66,10 +68,10 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
         tell(f"{splits.missing:,} files are missing or cannot be used; `speechclip data check` lists them")
     features = None if planned is None else planned.carry_out(tell, progress)
     batches = Batches(splits, recipe, start.config.clip.vision, module.position, features)
-    best = _best(out, recipe)
+    best = best_ones(out, recipe)
     last = out / CHECKPOINTS / f"{LAST}.ckpt"
-    with _quiet():
-        trainer = _trainer(training, batches.an_epoch, [*callbacks, best, *_to_go_on_from(out, recipe)], progress)
+    with _quiet(), _told_when_ended(last, tell):
+        trainer = _trainer(training, batches.an_epoch, [*callbacks, best, *to_go_on_from(out, recipe)], progress)
         trainer.fit(module, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
     if not trainer.is_global_zero:
         return None
@@ -102,6 +104,18 @@ def _quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", "Checkpoint directory .* exists and is not empty")  # it goes on from there
         warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
         yield
+
+
+@contextmanager
+def _told_when_ended(last: Path, tell: Tell) -> Iterator[None]:
+    """What SIGTERM ends has the status that a shell knows it by; Lightning by itself would end as if all were done."""
+    try:
+        yield
+    except SIGTERMException:
+        if world()[0] == 0:
+            where = f"goes on from {last}" if last.is_file() else "begins anew, as there is no checkpoint yet"
+            tell(f"Ended by SIGTERM; the same command {where}")
+        raise SystemExit(128 + signal.SIGTERM) from None
 
 
 def require_machine(recipe: Recipe) -> None:
@@ -138,41 +152,6 @@ def _recorded(path: Path) -> Recipe:
         raise TrainingError(f"{path} is not of a training that could go on; choose another folder") from None
 
 
-def _best(out: Path, recipe: Recipe) -> ModelCheckpoint:
-    name = f"step_{{step}}-{SELECT_BY}_{{{SELECT_BY}:.2f}}"
-    return ModelCheckpoint(
-        out / CHECKPOINTS,
-        name,
-        monitor=SELECT_BY,
-        mode="max",
-        save_top_k=recipe.keep,
-        auto_insert_metric_name=False,
-        save_on_train_epoch_end=False,
-        enable_version_counter=False,
-    )
-
-
-def _to_go_on_from(out: Path, recipe: Recipe) -> list[Callback]:
-    """After every epoch, and every so many steps within one; and the least loss, as the authors keep it."""
-    where: dict[str, Any] = {"dirpath": out / CHECKPOINTS, "enable_version_counter": False}
-    return [
-        ModelCheckpoint(**where, filename="least_loss", monitor="val_loss", save_on_train_epoch_end=False),
-        _WithinEpoch(**where, filename=LAST, every_n_train_steps=recipe.save_every),
-        ModelCheckpoint(**where, filename=LAST, save_on_train_epoch_end=True),
-    ]
-
-
-class _WithinEpoch(ModelCheckpoint):
-    """Only right after a step, as gradients on the way to one are in no checkpoint; and not between the last step, of
-    an epoch or of all, and its validation, which would not be made up for.
-    """
-
-    def on_train_batch_end(self, trainer: Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        stepped = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
-        if stepped and not trainer.is_last_batch and not trainer.should_stop:
-            super().on_train_batch_end(trainer, module, outputs, batch, batch_idx)
-
-
 class _ToTheEnd(Callback):
     """The last step is validated wherever in an epoch it is: Lightning by itself would only leave off there."""
 
@@ -205,6 +184,8 @@ def _trainer(training: Training, an_epoch: int, callbacks: list[Callback], progr
 
 def _export(module: InTraining, best: ModelCheckpoint, vocabulary: Sequence[int], training: Training) -> None:
     if best.best_model_path:
+        if not Path(best.best_model_path).is_file():
+            raise TrainingError(f"{best.best_model_path}, the best checkpoint, is gone")
         checkpoint = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         load_trained(module, checkpoint["state_dict"])
     score = None if best.best_model_score is None else float(best.best_model_score)

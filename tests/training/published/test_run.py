@@ -141,6 +141,37 @@ def test_a_training_that_was_killed_ends_with_the_same_weights(
         assert different(*({number: one[state] for number, one in all.items()} for all in moments)) == []
 
 
+class Terminated(Callback):
+    """As by a machine that is shut down, in the middle of the batch after so many."""
+
+    def __init__(self, after: int) -> None:
+        self._after = after
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, number: int) -> None:
+        if trainer.fit_loop.total_batch_idx == self._after:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("after", "changes", "told"),
+    [(4, {}, "goes on from {last}"), (1, {"save_every": 100}, "begins anew, as there is no checkpoint yet")],
+)
+def test_a_training_that_was_ended_is_not_done(
+    after: int, changes: dict[str, Any], told: str, corpus: Path, start: Path, tmp_path: Path
+) -> None:
+    what, said = training(corpus, start, tmp_path / "out", **changes), tmp_path / "said"
+    process = multiprocessing.get_context("fork").Process(
+        target=train, args=(what, said.write_text, False, (Terminated(after),))
+    )
+    process.start()
+    process.join(WAIT_S)
+
+    assert process.exitcode == 143
+    last = tmp_path / "out" / "checkpoints" / "last.ckpt"
+    assert said.read_text() == f"Ended by SIGTERM; the same command {told.format(last=last)}"
+    assert run(what)[0].is_dir()
+
+
 class NoHubert(Callback):
     """HuBERT and CLIP's image tower cannot run any more."""
 
