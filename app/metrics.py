@@ -118,7 +118,8 @@ class Metrics:
         self.unavailable.set(unavailable)
 
     def measure(self, device: str, memory: Memory) -> None:
-        """Set what is known of the memory that the model is in."""
+        """Set what is known of the memory that the model is in; a device that it is in no longer is forgotten."""
+        self.memory.clear()
         self.memory.labels(device, "used").set(memory.used)
         self.memory.labels(device, "total").set(memory.total)
 

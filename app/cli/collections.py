@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from app.cli.local import open_store
-from app.cli.terminal import plain, print_facts, print_json, print_table
+from app.cli.plain import plain
+from app.cli.terminal import print_facts, print_json, print_table
 from app.routes.collections import measured, unavailable
 from app.schemas import CollectionDetails
 from app.settings import Settings

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from app.cli.errors import CommandError
+from app.cli.errors import CommandError, sentence
 from app.cli.local import open_store
 from app.cli.stopping import stoppable
 from app.cli.terminal import Advance, progress_bar
@@ -25,7 +25,8 @@ from index.records import Record
 
 PAGE = 500  # records
 MOST_BYTES = 16 * 1024 * 1024  # of a page's vectors
-DONE, STOPPED = 0, 130
+MOST_MEDIA = 64 * 1024 * 1024  # of a batch's files, unless it is one
+DONE, INCOMPLETE, STOPPED = 0, 1, 130
 """Exit statuses."""
 
 Stored: TypeAlias = tuple[Record, NDArray[np.float32]]
@@ -35,10 +36,11 @@ Stored: TypeAlias = tuple[Record, NDArray[np.float32]]
 class _Tally:
     copied: int = 0
     known: int = 0
+    refused: int = 0
 
     @property
     def done(self) -> int:
-        return self.copied + self.known
+        return self.copied + self.known + self.refused
 
 
 def copy(name: str, to: str, settings: Settings) -> int:
@@ -59,6 +61,9 @@ def copy(name: str, to: str, settings: Settings) -> int:
         if tally.done < old.count:
             typer.echo(f"It was stopped after {tally.done} of {old.count}; the same command goes on.", err=True)
             return STOPPED
+        if tally.refused:
+            typer.echo(f"{tally.refused} were refused there.", err=True)
+            return INCOMPLETE
     return DONE
 
 
@@ -79,8 +84,9 @@ def _copy(old: Collection, new: Collection, stop: threading.Event, advance: Adva
     for ids in _pages(old):
         found = old.fetch(ids)
         missing = _missing(new, found)
-        _add(old, new, missing)
-        tally.copied += len(missing)
+        refused = sum(_add(old, new, batch) for batch in _batches(old, missing))
+        tally.refused += refused
+        tally.copied += len(missing) - refused
         tally.known += len(found) - len(missing)
         advance(f"copying {old.name}", tally.done, old.count)
         if stop.is_set():
@@ -96,6 +102,19 @@ def _pages(collection: Collection) -> Iterator[Sequence[str]]:
         after = records[-1].id
 
 
+def _batches(old: Collection, items: Sequence[Stored]) -> Iterator[Sequence[Stored]]:
+    """Such that the files of one are in memory at once."""
+    start, size = 0, 0
+    for place, (record, _) in enumerate(items):
+        path = old.media(record.uri) if _is_kept(record) else None
+        one = path.stat().st_size if path is not None else 0
+        if size and size + one > MOST_MEDIA:
+            yield items[start:place]
+            start, size = place, 0
+        size += one
+    yield items[start:]
+
+
 def _missing(new: Collection, found: Mapping[str, Stored]) -> list[Stored]:
     """What is not over there, or otherwise than here."""
     there = new.fetch(list(found))
@@ -107,19 +126,20 @@ def _is_same(new: Collection, one: Stored, other: Stored) -> bool:
     return one[0] == other[0] and np.array_equal(one[1], other[1]) and has_media
 
 
-def _add(old: Collection, new: Collection, items: Sequence[Stored]) -> None:
-    """One batch; where it is too large for one, its halves."""
+def _add(old: Collection, new: Collection, items: Sequence[Stored]) -> int:
+    """One batch; where it is too large for one, its halves. How many records are refused even by themselves."""
     if not items:
-        return
+        return 0
     try:
         media = dict(_media(old, record) for record, _ in items if _is_kept(record))
         new.put([record for record, _ in items], np.stack([vector for _, vector in items]), media)
-    except InvalidRecord:
+    except InvalidRecord as error:
         if len(items) == 1:
-            raise
+            typer.echo(f"Refused: {sentence(error)}", err=True)
+            return 1
         middle = len(items) // 2
-        _add(old, new, items[:middle])
-        _add(old, new, items[middle:])
+        return _add(old, new, items[:middle]) + _add(old, new, items[middle:])
+    return 0
 
 
 def _is_kept(record: Record) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.access.errors import InvalidKeys
 from app.bulk.errors import SourceError
+from app.cli.plain import plain
 from index.errors import CollectionError, CollectionLocked
 from models.errors import AudioError, ImageError, ModelError
 
@@ -16,8 +17,8 @@ TOLD = (CommandError, SourceError, InvalidKeys, CollectionError, AudioError, Ima
 
 
 def sentence(error: Exception) -> str:
-    """One line for one of `TOLD`."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """One line for one of `TOLD`; what it quotes may be the name of anybody's file."""
+    text = plain(" ".join(str(error).split())) or type(error).__name__
     if isinstance(error, CollectionLocked):
         text += "; a running `speechclip serve` has all its collections open: ask it over HTTP, or stop it"
     return text

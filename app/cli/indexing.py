@@ -25,8 +25,9 @@ from app.chosen import chosen_model
 from app.cli.errors import CommandError
 from app.cli.indexing_bar import indexing_bar
 from app.cli.local import load_model, open_store
+from app.cli.plain import plain
 from app.cli.stopping import stoppable
-from app.cli.terminal import plain, print_json
+from app.cli.terminal import print_json
 from app.demo import is_default
 from app.settings import Settings
 from index.backend import Collection

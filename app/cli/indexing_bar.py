@@ -11,7 +11,8 @@ from rich.console import RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from app.bulk.tally import Tally
-from app.cli.terminal import plain, stderr
+from app.cli.plain import plain
+from app.cli.terminal import stderr
 
 
 class _Bar(Progress):

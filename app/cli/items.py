@@ -84,7 +84,7 @@ def list_some(name: str, limit: int, after: str | None, settings: Settings, as_j
 
 
 def _new_item(source: str, said: Said, most_bytes: int) -> NewItem:
-    values: Values = source_of(source, most_bytes)
+    values: Values = source_of(source, most_bytes, "SPEECHCLIP_MAX_BATCH_BYTES")
     called = None if "text" in values or source == "-" else Path(source).stem
     values |= {"id": said.id, "uri": said.uri, "caption": said.caption or called}
     try:

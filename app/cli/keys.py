@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 
 from app.access.keys import KeyRule, digest, new_secret, read_rules
 from app.cli.errors import CommandError
+from index.durable.files import replace
 
 REMEDIES = {
     "scopes": "a scope is search, write or admin; --scope may come more than once",
@@ -46,14 +49,22 @@ def _block(name: str, rule: KeyRule) -> str:
 
 
 def _append(file: Path, name: str, block: str) -> None:
-    """A kill leaves the file as it was, or with the key."""
-    if file.exists() and name in read_rules(file):
-        raise CommandError(f"{file} has a key {name!r} already: take it out first")
-    new = file.with_name(f".{file.name}.new")
+    """A kill leaves the file as it was, or with the key. Whoever could read it still can; a link stays one."""
     try:
-        before = file.read_text(encoding="utf-8").rstrip() + "\n\n" if file.exists() else ""
-        new.touch(mode=0o600)
-        new.write_text(before + block, encoding="utf-8")
-        new.replace(file)
+        file = file.resolve()
+        there = file.exists()
+        if there and name in read_rules(file):
+            raise CommandError(f"{file} has a key {name!r} already: take it out first")
+        before = file.read_text(encoding="utf-8").rstrip() + "\n\n" if there else ""
+        replace(file, lambda new: _write(new, before + block, file.stat() if there else None))
     except OSError as error:
         raise CommandError(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def _write(new: Path, text: str, like: os.stat_result | None) -> None:
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="utf-8")
+    if like is not None:
+        os.chown(new, like.st_uid, like.st_gid)
+        new.chmod(stat.S_IMODE(like.st_mode))

@@ -19,8 +19,8 @@ from index.large.plan import Plan, in_gib, memory_here
 from index.large.plan import plan as planned
 from index.large.recipes import RecipeName
 
-_COUNT = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?(?P<unit>[KMB]?)", re.IGNORECASE)
-_SIZE = re.compile(r"(?P<number>[0-9]+(\.[0-9]+)?) ?(?P<unit>[KMGT]i?B|B)?", re.IGNORECASE)
+_COUNT = re.compile(r"(?P<number>[0-9]{1,30}(\.[0-9]{1,30})?) ?(?P<unit>[KMB]?)", re.IGNORECASE)
+_SIZE = re.compile(r"(?P<number>[0-9]{1,30}(\.[0-9]{1,30})?) ?(?P<unit>[KMGT]i?B|B)?", re.IGNORECASE)
 _THOUSANDS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 _LETTERS = "bkmgt"
 MOST_VECTORS = 10**12

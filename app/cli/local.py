@@ -23,11 +23,13 @@ from models.protocol import Encoder
 def settings_of(**given: Any) -> Settings:
     """The settings of the environment, and in their place what was given on the command line and is not None."""
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        # So that a variable that is not even JSON is a `ValidationError` too.
+        return Settings.model_validate({name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        found = error.errors()[0]
+        found = error.errors(include_input=False)[0]
         name = "_".join(str(part) for part in found["loc"])
-        raise CommandError(f"the setting {name} (SPEECHCLIP_{name.upper()}): {found['msg']}") from None
+        where = f"the setting {name} (SPEECHCLIP_{name.upper()})" if name else "the settings of the environment"
+        raise CommandError(f"{where}: {found['msg'].removeprefix('Value error, ')}") from None
 
 
 def open_store(settings: Settings) -> Store:

@@ -11,7 +11,8 @@ import typer
 from pydantic import JsonValue
 from safetensors import SafetensorError, safe_open
 
-from app.cli.terminal import plain, print_facts, print_json, size_of, waiting
+from app.cli.plain import plain
+from app.cli.terminal import print_facts, print_json, size_of, waiting
 from models.errors import ModelFolderError
 from models.published.shelf import CARD, WEIGHTS
 

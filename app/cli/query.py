@@ -14,7 +14,8 @@ from PIL.Image import Image
 
 from app.cli.errors import CommandError
 from app.cli.local import searchable
-from app.cli.terminal import plain, print_json, print_table, stderr
+from app.cli.plain import plain
+from app.cli.terminal import print_json, print_table, stderr
 from app.errors import InvalidParameter
 from app.media import TYPES
 from app.query.embedding import require_branch
@@ -150,20 +151,20 @@ def _where(text: str | None) -> Filter | None:
 def _read(query: str, branch: Branch | None, most_bytes: int) -> MediaQuery:
     """The argument as a query: a file that is there, stdin for "-", or else a text."""
     try:
-        return validated(MediaQuery, {**source_of(query, most_bytes), "branch": branch})
+        return validated(MediaQuery, {**source_of(query, most_bytes, "SPEECHCLIP_MAX_BODY_BYTES"), "branch": branch})
     except InvalidParameter as error:
         raise CommandError(f"the query cannot be used: {error}") from None
 
 
-def source_of(query: str, most_bytes: int) -> dict[str, object]:
-    """What an argument names: a file that is there, stdin for "-", or else a text."""
+def source_of(query: str, most_bytes: int, setting: str) -> dict[str, object]:
+    """What an argument names: a file that is there, stdin for "-", or else a text. setting: whose limit it is."""
     try:
         if query == "-":
-            return _media(typer.get_binary_stream("stdin").read(most_bytes + 1), most_bytes)
+            return _media(typer.get_binary_stream("stdin").read(most_bytes + 1), most_bytes, setting)
         path = Path(query)
         if _is_there(path):
             with path.open("rb") as file:
-                return _media(file.read(most_bytes + 1), most_bytes)
+                return _media(file.read(most_bytes + 1), most_bytes, setting)
     except OSError as error:
         raise CommandError(f"{query} cannot be read: {error.strerror or error}") from None
     if path.suffix.lower() in TYPES:
@@ -179,11 +180,11 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _media(data: bytes, most_bytes: int) -> dict[str, object]:
+def _media(data: bytes, most_bytes: int, setting: str) -> dict[str, object]:
     if not data:
-        raise CommandError("the query is empty: there are no bytes in it")
+        raise CommandError("there are no bytes in it: it is empty")
     if len(data) > most_bytes:
-        raise CommandError(f"the query is larger than the {most_bytes} bytes of SPEECHCLIP_MAX_BODY_BYTES")
+        raise CommandError(f"there are more than the {most_bytes} bytes of {setting}")
     return {sniff(data): {"data": data}}
 
 

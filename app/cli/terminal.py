@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,18 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-# Names and captions come from files of anybody's making: what steers a terminal does not get through.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+from app.cli.plain import plain
 
 MIB = 1024 * 1024
 
 Advance = Callable[[str, int, int], None]
 """(step, done, total)"""
-
-
-def plain(text: object) -> str:
-    """The text without anything that a terminal obeys."""
-    return CONTROL.sub("�", str(text))
 
 
 def stdout() -> Console:

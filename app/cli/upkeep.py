@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 import typer
 
 from app.cli.errors import CommandError
 from app.cli.local import load_model, open_store
-from app.cli.terminal import plain, size_of, waiting
+from app.cli.plain import plain
+from app.cli.terminal import size_of, waiting
 from app.errors import SnapshotNotFound
 from app.keeping.snapshots import new_snapshot, snapshot_file
 from app.settings import Settings
@@ -37,7 +39,7 @@ def compact(name: str, settings: Settings) -> None:
 def snapshot(name: str, file: Path | None, settings: Settings) -> None:
     """Make a snapshot, and print its path."""
     path = new_snapshot(settings.snapshots, name) if file is None else file.absolute()
-    if path.exists():
+    if os.path.lexists(path):
         raise CommandError(f"there is a file {path} already")
     with open_store(settings).open(name) as collection, waiting(f"making a snapshot of {name}"):
         made = collection.snapshot(path)
@@ -56,7 +58,8 @@ def restore(file: Path, name: str | None, replace: bool, settings: Settings) -> 
 
 
 def _found(file: Path, settings: Settings) -> Path:
-    if file.is_file():
+    # Unlike that of `Path`, it raises nothing where a folder may not be entered.
+    if os.path.isfile(file):
         return file
     try:
         return snapshot_file(settings.snapshots, str(file))

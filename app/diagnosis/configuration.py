@@ -38,7 +38,8 @@ def refused_settings(error: ValidationError) -> list[Finding]:
     for one in error.errors(include_input=False):
         name = "_".join(str(part) for part in one["loc"]).upper()
         found = one["msg"].removeprefix("Value error, ")
-        findings.append(failed("settings", f"{PREFIX}{name}: {found}", "the service does not start with that"))
+        told = f"{PREFIX}{name}: {found}" if name else found
+        findings.append(failed("settings", told, "the service does not start with that"))
     return findings
 
 

@@ -152,3 +152,20 @@ def _seconds(code: str, *arguments: str) -> float:
     )
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def test_a_variable_that_is_not_even_json_is_told_in_one_sentence(
+    speechclip: Speechclip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHCLIP_API_KEYS", "{")
+
+    assert "api_keys" in speechclip.refused("collections", "list")
+
+
+def test_a_message_moves_no_terminal(speechclip: Speechclip, tmp_path: Path) -> None:
+    (tmp_path / "evil\x1b]0;title\x07.gz").write_bytes(b"")
+
+    told = speechclip.refused("index", "pictures", *tmp_path.glob("evil*"))
+
+    assert "evil" in told
+    assert told.isprintable()

@@ -120,6 +120,33 @@ def test_a_page_too_large_for_one_batch_goes_in_parts(speechclip: Speechclip, mo
     assert all_of("milvus-lite", speechclip.data) == all_of("faiss", speechclip.data)
 
 
+def test_files_go_in_batches_that_memory_has_room_for(speechclip: Speechclip, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"{number:064}.png" for number in range(5)]
+    with opened("faiss", speechclip.data) as collection:
+        records = [Record(f"media-{number}", f"media:{name}") for number, name in enumerate(names)]
+        collection.put(records, vectors(5), dict.fromkeys(names, b"ten bytes!"))
+        batches = list(copying._batches(collection, [(record, vectors(1)[0]) for record in records]))
+        assert [len(batch) for batch in batches] == [5]
+        monkeypatch.setattr(copying, "MOST_MEDIA", 20)
+        batches = list(copying._batches(collection, [(record, vectors(1)[0]) for record in records]))
+        assert [len(batch) for batch in batches] == [2, 2, 1]
+
+    assert speechclip.run("collections", "copy", "mine", "--to", "milvus-lite").exit_code == 0
+    assert all_of("milvus-lite", speechclip.data) == all_of("faiss", speechclip.data)
+
+
+def test_a_record_that_the_other_store_refuses_is_told_and_the_others_are_copied(speechclip: Speechclip) -> None:
+    with opened("faiss", speechclip.data) as collection:
+        collection.add([Record("07", metadata={"long": "x" * 70_000})], vectors(8)[7:])
+
+    result = speechclip.run("collections", "copy", "mine", "--to", "milvus-lite")
+
+    assert result.exit_code == 1
+    assert "Refused: the metadata of '07'" in result.stderr
+    assert "mine: 25 copied, 0 there already; 25 in all" in result.stderr
+    assert "1 were refused there." in result.stderr
+
+
 def test_what_cannot_be_copied_is_told(speechclip: Speechclip) -> None:
     assert "in faiss already" in speechclip.refused("collections", "copy", "mine", "--to", "faiss")
     assert "no collection 'other'" in speechclip.refused("collections", "copy", "other", "--to", "milvus-lite")

@@ -103,3 +103,7 @@ def test_a_default_collection_takes_none(speechclip: Speechclip, encoder: FakeEn
 def test_what_a_service_has_open_is_left_to_it(speechclip: Speechclip, files: Path) -> None:
     with Store(speechclip.data / "collections").open("pictures"):
         assert "speechclip serve" in speechclip.refused("items", "add", "pictures", files / "dog.png")
+
+
+def test_a_file_that_is_too_large_for_a_batch_is_told_by_that_limit(speechclip: Speechclip) -> None:
+    assert "SPEECHCLIP_MAX_BATCH_BYTES" in speechclip.refused("items", "add", "pictures", "/dev/zero")

@@ -31,6 +31,21 @@ def test_a_new_key_is_printed_once_and_the_file_keeps_its_hash(speechclip: Speec
     assert file.stat().st_mode & 0o077 == 0
 
 
+def test_the_file_stays_whose_it_is_and_a_link_stays_a_link(speechclip: Speechclip, tmp_path: Path) -> None:
+    file, link = tmp_path / "secret" / "keys.toml", tmp_path / "keys.toml"
+    file.parent.mkdir()
+    speechclip.run("keys", "new", "website", "--scope", "search", "--file", file)
+    file.chmod(0o640)
+    link.symlink_to(file)
+
+    assert speechclip.run("keys", "new", "robot", "--scope", "write", "--file", link).exit_code == 0
+
+    assert link.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert "robot" in file.read_text()
+    assert [path.name for path in file.parent.iterdir()] == ["keys.toml"]
+
+
 def test_without_a_file_it_says_what_to_write_down(speechclip: Speechclip, tmp_path: Path) -> None:
     told = speechclip.run("keys", "new", "website", "--scope", "search")
     file = tmp_path / "keys.toml"

@@ -263,7 +263,7 @@ def test_a_file_that_may_not_be_read(speechclip: Speechclip, monkeypatch: pytest
 
 
 def test_no_more_is_read_than_a_query_may_have(speechclip: Speechclip) -> None:
-    assert "larger than the 10485760 bytes" in speechclip.refused("search", "/dev/zero")
+    assert "more than the 10485760 bytes of SPEECHCLIP_MAX_BODY_BYTES" in speechclip.refused("search", "/dev/zero")
 
 
 @pytest.mark.parametrize(("name", "told"), [("nothing", "no collection 'nothing'"), ("../up", "no name")])

@@ -11,6 +11,7 @@ import pytest
 
 from app import memory
 from app.memory import allowed_memory, available_memory, memory_in_use
+from app.metrics import Metrics
 from models.protocol import Memory
 from tests.fake_encoder import FakeEncoder
 
@@ -62,3 +63,15 @@ def test_a_containers_bound_goes_before_the_machines(monkeypatch: pytest.MonkeyP
     (tmp_path / "memory.max").write_text("1048576\n")
 
     assert allowed_memory() == available_memory() == 1_048_576
+
+
+def test_a_device_that_the_model_has_left_is_forgotten() -> None:
+    metrics = Metrics()
+    metrics.measure("cpu", Memory(1, 2))
+    metrics.measure("cuda", Memory(70, 100))
+
+    told = [
+        line for line in metrics.render().decode().splitlines() if line.startswith("speechclip_device_memory_bytes{")
+    ]
+    assert len(told) == 2
+    assert all('device="cuda"' in line for line in told)

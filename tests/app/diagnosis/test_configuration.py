@@ -34,6 +34,17 @@ def test_values_that_are_refused_are_failures_without_the_values(monkeypatch: py
     assert "swordfish" not in failures
 
 
+def test_a_value_that_is_not_even_json_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHCLIP_API_KEYS", "{swordfish")
+    with pytest.raises(ValidationError) as refused:
+        Settings.model_validate({})
+    failures = told(configuration.refused_settings(refused.value), "fail")
+
+    assert "api_keys" in failures
+    assert "SPEECHCLIP_:" not in failures
+    assert "swordfish" not in failures
+
+
 @pytest.mark.parametrize(
     ("changes", "level", "words"),
     [
