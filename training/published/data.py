@@ -19,7 +19,7 @@ from training.published.gather import world
 from training.published.lightning import LightningDataModule
 from training.published.order import InOrder, Position, Shuffled
 from training.published.recipe import Recipe
-from training.published.samples import FromFiles, Samples, collate
+from training.published.samples import FromFiles, Samples, Unusable, collate
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,19 @@ class Splits:
     def missing(self) -> int:
         """Files that are named and cannot be used."""
         return sum(len(split.missing) + len(split.unreadable) for split in (self.training, self.validation))
+
+
+def require_some(dataset: Dataset, vision: VisionConfig) -> None:
+    """Raises `TrainingError` where nothing of it can be used; one pair that can be is enough."""
+    load, reason = FromFiles(dataset.pairs, ImagePreprocessor(vision), None, 0), ""
+    for place in range(len(dataset.pairs)):
+        try:
+            load((place, 0))
+        except Unusable as unusable:
+            reason = reason or str(unusable)
+        else:
+            return
+    raise TrainingError(f"nothing of {dataset.name}, split {dataset.split}, can be used: {reason}")
 
 
 def joined(parts: Sequence[Dataset]) -> Dataset:

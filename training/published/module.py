@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.hubert import Frames
 from models.speechclip import SpeechClip
+from training.published.errors import TrainingError
 from training.published.features.batches import FeatureBatch
 from training.published.gather import world
 from training.published.in_training import add_aim, add_dropout, add_hubert_dropout, aim
@@ -23,7 +24,7 @@ from training.published.start import frozen_parts, trained
 from training.published.validation import Seen
 from training.words import Said, Told
 
-SELECT_BY = "val_recall_mean_10"
+SELECT_BY, UNUSABLE = "val_recall_mean_10", "val_unusable"
 
 
 class InTraining(LightningModule):
@@ -120,9 +121,18 @@ class InTraining(LightningModule):
         self.log("val_loss", losses["loss"], on_epoch=True, sync_dist=True, batch_size=len(batch.ids))
 
     def on_validation_epoch_end(self) -> None:
-        for name, percent in self._seen.recalls().items():
+        seen, self._seen = self._seen.by_all(), Seen()
+        self._require_some(seen)
+        for name, percent in seen.recalls().items():
             self.log(f"val_{name}", percent, prog_bar=f"val_{name}" == SELECT_BY, rank_zero_only=False)
-        self._seen = Seen()
+
+    def _require_some(self, seen: Seen) -> None:
+        """Raises `TrainingError` where there is nothing that could choose the best checkpoint."""
+        loader: Any = self.trainer.val_dataloaders
+        unusable = len(loader.dataset) - seen.pairs
+        if not seen.pairs:
+            raise TrainingError(f"none of the {unusable:,} pairs to validate with can be used")
+        self.log(UNUSABLE, float(unusable), rank_zero_only=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["state_dict"] = trained(self)

@@ -19,12 +19,12 @@ from models.folder import ModelFolder, save_model
 from models.new_folder import new_folder
 from training.published.card import card
 from training.published.checkpoints import CHECKPOINTS, LAST, ModelCheckpoint, best_ones, to_go_on_from
-from training.published.data import Batches, Splits
+from training.published.data import Batches, Splits, require_some
 from training.published.errors import TrainingError
 from training.published.features.planned import Planned
 from training.published.gather import world
 from training.published.lightning import Callback, PossibleUserWarning, SIGTERMException, TensorBoardLogger, Trainer
-from training.published.module import InTraining, load_trained
+from training.published.module import UNUSABLE, InTraining, load_trained
 from training.published.recipe import Recipe, differences
 from training.published.start import find_start, new_model
 from training.published.vocabulary import vocabulary_of
@@ -71,7 +71,8 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
     best = best_ones(out, recipe)
     last = out / CHECKPOINTS / f"{LAST}.ckpt"
     with _quiet(), _told_when_ended(last, tell):
-        trainer = _trainer(training, batches.an_epoch, [*callbacks, best, *to_go_on_from(out, recipe)], progress)
+        kept = [_Unusable(tell), best, *to_go_on_from(out, recipe)]
+        trainer = _trainer(training, batches.an_epoch, [*callbacks, *kept], progress)
         trainer.fit(module, batches, ckpt_path=last if last.is_file() else None, weights_only=True)
     if not trainer.is_global_zero:
         return None
@@ -90,6 +91,7 @@ def _planned(training: Training, module: InTraining, splits: Splits) -> Planned 
     """Raises `TrainingError`, before anything is written."""
     precision, most = training.recipe.features, training.recipe.data.most_samples
     if precision == "none":
+        require_some(splits.validation, module.model.config.clip.vision)
         return None
     folder = training.features or training.out / FEATURES
     return Planned.of(module.model, precision, folder, (splits.training, splits.validation), most)
@@ -150,6 +152,21 @@ def _recorded(path: Path) -> Recipe:
         return Recipe.model_validate_json(path.read_bytes())
     except ValidationError:
         raise TrainingError(f"{path} is not of a training that could go on; choose another folder") from None
+
+
+class _Unusable(Callback):
+    """Tells once what a validation goes without."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell, self._told = tell, False
+
+    def on_validation_end(self, trainer: Trainer, *_: object) -> None:
+        if not self._told and trainer.is_global_zero and (count := int(trainer.callback_metrics[UNUSABLE])):
+            self._told = True
+            self._tell(
+                f"{count:,} pairs to validate with cannot be used and are left out of every validation; "
+                "`speechclip data check --decode` lists them"
+            )
 
 
 class _ToTheEnd(Callback):

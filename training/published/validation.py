@@ -26,12 +26,19 @@ class Seen:
     def add(self, places: Tensor, ids: Tensor, speech: Tensor, images: Tensor) -> None:
         self.rows.append((places.cpu(), ids.cpu(), speech.float().cpu(), images.float().cpu()))
 
+    def by_all(self) -> Seen:
+        """What all processes have seen."""
+        return Seen(_all(self.rows))
+
+    @property
+    def pairs(self) -> int:
+        return sum(len(places) for places, *_ in self.rows)
+
     def recalls(self) -> Mapping[str, float]:
-        """Of all processes, by the name of the figure, in per cent; nothing where nothing was seen."""
-        rows = _all(self.rows)
-        if not rows:
+        """By the name of the figure, in per cent; nothing where nothing was seen."""
+        if not self.rows:
             return {}
-        places, ids, speech, images = (torch.cat(column).numpy() for column in zip(*rows, strict=True))
+        places, ids, speech, images = (torch.cat(column).numpy() for column in zip(*self.rows, strict=True))
         order = np.argsort(places, kind="stable")
         return figures(ids[order].tolist(), speech[order], images[order])
 

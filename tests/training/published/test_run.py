@@ -272,6 +272,44 @@ def test_half_precision_of_a_gpu_needs_one(
         run(training(corpus, start, tmp_path / "out", precision="16-mixed"))
 
 
+def spoil(corpus: Path, *numbers: int) -> Path:
+    for number in numbers:
+        (corpus / f"val-{number}.wav").write_bytes(b"no audio")
+    return corpus
+
+
+@pytest.mark.parametrize("changes", [{}, FEATURES])
+def test_what_a_validation_goes_without_is_told_once(changes: dict[str, Any], start: Path, tmp_path: Path) -> None:
+    corpus = spoil(write_corpus(tmp_path / "corpus"), 0, 2, 3)  # the second batch of two is all of it
+    _, said = run(training(corpus, start, tmp_path / "out", optimiser__steps=6, **changes))
+
+    assert [line for line in said if "every validation" in line] == [
+        "3 pairs to validate with cannot be used and are left out of every validation; "
+        "`speechclip data check --decode` lists them"
+    ]
+
+
+@pytest.mark.parametrize("changes", [{}, FEATURES])
+def test_without_anything_to_validate_with_nothing_is_written(
+    changes: dict[str, Any], start: Path, tmp_path: Path
+) -> None:
+    corpus = spoil(write_corpus(tmp_path / "corpus"), *range(5))
+    with pytest.raises(TrainingError, match=r"split val, can be used: val-0\.wav"):
+        run(training(corpus, start, tmp_path / "out", **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_spoil_in_the_middle_end_a_training_in_words(start: Path, tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+
+    class Spoilt(Callback):
+        def on_validation_start(self, *_: object) -> None:
+            spoil(corpus, *range(5))
+
+    with pytest.raises(TrainingError, match="none of the 5 pairs to validate with can be used"):
+        run(training(corpus, start, tmp_path / "out"), Spoilt())
+
+
 def test_what_is_missing_is_told(start: Path, tmp_path: Path) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     (corpus / "train-3.wav").unlink()

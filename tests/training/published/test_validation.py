@@ -42,3 +42,4 @@ def test_batches_may_come_in_any_order() -> None:
 
 def test_nothing_seen_is_no_recall() -> None:
     assert Seen().recalls() == {}
+    assert Seen().by_all().pairs == 0

@@ -11,6 +11,7 @@ import torch
 from models.clip import ImagePreprocessor
 from models.speechclip import SpeechClip
 from training.datasets import Dataset
+from training.published.errors import TrainingError
 from training.published.features.batches import FromFeatures
 from training.published.features.encoders import FrozenEncoders, Precision
 from training.published.features.fill import fill, require_room, told
@@ -41,12 +42,13 @@ class Planned:
     ) -> Planned:
         """most: samples to which a training would cut an utterance.
 
-        Raises `TrainingError` where it would cut one, where the disk is too small, and for files it cannot read.
+        Raises `TrainingError` where it would cut one, where the disk is too small, for files it cannot read, and where
+        nothing of a split can be used.
         """
         encoders = FrozenEncoders(model, precision)
         pixels = ImagePreprocessor(model.config.clip.vision)
         survey = Survey(encoders, pixels, open_records(folder, encoders))
-        training, validation = (survey.of(split) for split in splits)
+        training, validation = (_usable(survey, split) for split in splits)
         survey.require_uncut(training, most)
         require_room(survey, folder)
         return cls(model, survey, folder, training, validation)
@@ -64,3 +66,11 @@ class Planned:
         self.model.cpu()
         precision = survey.encoders.precision
         return Features(*(FromFeatures(found, speech, images, precision) for found in (self.training, self.validation)))
+
+
+def _usable(survey: Survey, split: Dataset) -> Sequence[Found]:
+    """Raises `TrainingError` where nothing is."""
+    found = survey.of(split)
+    if found and isinstance(found[0], str) and all(isinstance(one, str) for one in found):
+        raise TrainingError(f"nothing of {split.name}, split {split.split}, can be used: {found[0]}")
+    return found
