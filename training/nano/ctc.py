@@ -16,9 +16,9 @@ class PhonemeLoss:
     """Mean over utterances of the negative log-likelihood per phoneme; symbol 0 is the blank."""
 
     def __init__(self, phrases: Sequence[str], phonemes: Mapping[str, tuple[str, ...]]) -> None:
-        alphabet = sorted({symbol for sounds in phonemes.values() for symbol in sounds})
-        number = {symbol: n + 1 for n, symbol in enumerate(alphabet)}
-        self.symbols = len(alphabet)
+        self.alphabet = sorted({symbol for sounds in phonemes.values() for symbol in sounds})
+        number = {symbol: n + 1 for n, symbol in enumerate(self.alphabet)}
+        self.symbols = len(self.alphabet)
         self._targets = [torch.tensor([number[symbol] for symbol in phonemes[phrase]]) for phrase in phrases]
 
     def __call__(self, listener: Listener, frames: Frames, phrases: Tensor) -> Tensor:

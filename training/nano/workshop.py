@@ -28,6 +28,7 @@ from training.nano.checkpoint import load_stage
 from training.nano.clip_stage import train_clip
 from training.nano.corpora import Weighted, heard, with_scenes
 from training.nano.ctc import PhonemeLoss
+from training.nano.digest import digest
 from training.nano.drawings import HELD_OUT, TRAINING, cached_vendor
 from training.nano.evaluate import Gallery, drawings_gallery, figures, in_parts, keywords_gallery, slot_figures
 from training.nano.frozen import freeze, train_head
@@ -130,26 +131,29 @@ class Workshop:
         """Tuning goes on from a model folder, or a shipped model, with what speech there is now, to another folder.
 
         What training alone needs is in no model folder: phonemes are learnt anew, with everything else as it is.
+        Cut off, it goes on; with other speech or other settings it begins anew.
         """
-        folder, seed = find_model(model), self.recipe.seed
-        if folder.config.branch != self.recipe.model.branch:
-            raise NotReady(f"{model} is a {folder.config.branch} model, and tuning is for {self.recipe.model.branch}")
-        network, name = folder.load(), folder.fingerprint[:12]
+        folder, recipe, seed = find_model(model), self.recipe, self.recipe.seed
+        if folder.config.branch != recipe.model.branch:
+            raise NotReady(f"{model} is a {folder.config.branch} model, and tuning is for {recipe.model.branch}")
+        network = folder.load()
         clip = network.clip.eval().requires_grad_(False)
         corpus, scenes = self._said()
         phrases = corpus[0].phrases
         phonemes = self._phonemes(phrases)
+        settings = (recipe.phonemes, recipe.again, seed, recipe.sharpness, phonemes.alphabet)
+        name = f"{folder.fingerprint[:12]}-{digest(corpus, scenes, settings)}"
         listener = self._listener(phonemes, folder.config)
         listener.load_state_dict(network.state_dict(), strict=False)
-        listener.scale.data.fill_(math.log(self.recipe.sharpness))
+        listener.scale.data.fill_(math.log(recipe.sharpness))
         listener.audio_encoder.requires_grad_(False)
         fitted = self.folder / f"phonemes-{name}.pt"
-        train_speech(fitted, listener, listening(listener, phonemes), corpus, self.recipe.phonemes, seed)
+        train_speech(fitted, listener, listening(listener, phonemes), corpus, recipe.phonemes, seed)
         listener.audio_encoder.requires_grad_(True)
         keywords = KeywordLoss(clip, phrases, folder.vocabulary, self._tokens)
         objective = tuning(listener, phonemes, self._all_pairs(clip, phrases, scenes), keywords)
         tuned = self.folder / f"again-{name}.pt"
-        train_speech(tuned, listener, objective, corpus, self.recipe.again, seed, partial(self.report, clip))
+        train_speech(tuned, listener, objective, corpus, recipe.again, seed, partial(self.report, clip))
         network.load_state_dict(_speech_side(listener.state_dict()), strict=False)
         save_model(network, out, folder.vocabulary, read_card(folder.path), half=True)
 

@@ -161,6 +161,18 @@ def test_what_was_cut_off_goes_on_and_what_is_done_is_done(
     assert find_model(str(tmp_path / "third")).fingerprint == find_model(str(tmp_path / "second")).fingerprint
 
 
+def test_other_speech_or_other_settings_begin_anew(work: Path, tmp_path: Path) -> None:
+    shop, first = Workshop(work, tiny_recipe()), tmp_path / "first"
+    all_stages(shop, first)
+    shop.again(str(first), tmp_path / "second")
+    make_shard(work / "packages", work / "speech", 2, 10)
+    shop.again(str(first), tmp_path / "more")
+    more = shop.recipe.again.model_copy(update={"rate": 4e-3})
+    Workshop(work, shop.recipe.model_copy(update={"again": more})).again(str(first), tmp_path / "faster")
+
+    assert len({find_model(str(tmp_path / name)).fingerprint for name in ("second", "more", "faster")}) == 3
+
+
 def test_the_vocabulary_is_what_is_said_and_what_could_be(work: Path, tmp_path: Path, lexicon: Lexicon) -> None:
     write_captions(work, "train a dog", "train two cats")
     all_stages(Workshop(work, tiny_recipe(1)), tmp_path / "model")
