@@ -87,9 +87,18 @@ def _check(path: Path) -> None:
         while chunk := file.read(_HASH_CHUNK):
             digest.update(chunk)
     if digest.hexdigest() != blob.name:
-        path.unlink(missing_ok=True)
-        blob.unlink(missing_ok=True)
+        for kept in (path, blob, *_payload(path)):
+            kept.unlink(missing_ok=True)
         raise BrokenDownload(f"{path.name} arrived damaged: its SHA-256 is not the one that the hub announced")
+
+
+def _payload(path: Path) -> list[Path]:
+    """Where the bytes are: what is kept by its hash may be a link to bytes that several repositories share.
+
+    What somebody linked to outside the cache is not ours to remove.
+    """
+    payload = path.resolve()
+    return [payload] if payload.is_relative_to(cache_folder().resolve()) else []
 
 
 @contextmanager
@@ -101,6 +110,10 @@ def _told(model: PublishedModel) -> Iterator[None]:
         raise _error(model, error) from error
     except RuntimeError as error:  # all that the compiled part says of a transfer that failed
         raise BrokenDownload(f"{_what(model)} could not be downloaded: {error}") from error
+    except (ImportError, ValueError, httpx2.InvalidURL) as error:  # proxies, addresses and tokens that are none
+        raise HubUnreachable(
+            f"{constants.ENDPOINT} cannot be asked: {error} (check HF_ENDPOINT, HF_TOKEN and the settings of proxies)"
+        ) from error
 
 
 def _error(model: PublishedModel, error: Exception) -> PullError:

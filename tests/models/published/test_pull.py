@@ -219,6 +219,26 @@ def test_nobody_listens(hub: FakeHub, models: Path, pull_tiny: Pull, monkeypatch
     assert nothing_is_left(models)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("HTTP_PROXY", "socks5://127.0.0.1:1", "socksio"),
+        ("HTTP_PROXY", "http://127.0.0.1:bad", "Invalid port"),
+        ("HTTP_PROXY", "odd://127.0.0.1:1", "Unknown scheme"),
+        ("HF_TOKEN", "ключ", "codec can't encode"),
+    ],
+)
+def test_settings_that_make_no_sense_are_told_in_one_sentence(
+    hub: FakeHub, models: Path, pull_tiny: Pull, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.delenv(name.lower(), raising=False)
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(HubUnreachable, match=f"^{hub.url} cannot be asked: .*{told}.*check HF_ENDPOINT"):
+        pull_tiny()
+    assert (hub.asked, nothing_is_left(models)) == ([], True)
+
+
 def test_offline_and_not_cached(hub: FakeHub, pull_tiny: Pull, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
 
@@ -252,6 +272,33 @@ def test_a_damaged_download_is_not_kept(hub: FakeHub, checkpoint: bytes, pull_ti
 
     hub.put(TINY, checkpoint)
     find_model(str(pull_tiny())).load()
+
+
+def damage_shared(cache: Path, shared: Path) -> Path:
+    """The one blob in the cache, as a link to bytes that are kept elsewhere, which are damaged. The damaged file."""
+    (blob,) = (path for path in cache.glob("models--*/blobs/*") if path.is_file())
+    shared.mkdir(parents=True)
+    payload = blob.rename(shared / "f00d")
+    blob.symlink_to(payload)
+    payload.write_bytes(bytes(payload.stat().st_size))
+    return payload
+
+
+def test_damaged_bytes_that_repositories_share_are_not_kept(hub: FakeHub, tmp_path: Path, pull_tiny: Pull) -> None:
+    shutil.rmtree(pull_tiny())
+    payload = damage_shared(tmp_path / "cache", tmp_path / "cache" / "blobs" / "f0")
+
+    find_model(str(pull_tiny())).load()
+    assert not payload.exists()
+    assert hub.count("GET") == 2
+
+
+def test_what_somebody_linked_to_elsewhere_stays(hub: FakeHub, tmp_path: Path, pull_tiny: Pull) -> None:
+    shutil.rmtree(pull_tiny())
+    payload = damage_shared(tmp_path / "cache", tmp_path / "mine")
+
+    find_model(str(pull_tiny())).load()
+    assert payload.exists()
 
 
 @pytest.mark.parametrize(
