@@ -56,6 +56,10 @@ def evaluate(
         Path | None, typer.Option(envvar="SPEECHCLIP_DATA", help="The folder that holds pulled models.")
     ] = None,
     work: Annotated[Path, typer.Option(help="Where vectors are kept, so that nothing is embedded twice.")] = WORK,
+    registry: Annotated[
+        Path | None,
+        typer.Option(envvar="SPEECHCLIP_REGISTRY", help="A file with published models beside those that are known."),
+    ] = None,
 ) -> None:
     """Measure a model on spoken captions and their images: retrieval, keywords and speed, as a table in Markdown.
 
@@ -65,7 +69,7 @@ def evaluate(
     from training.evaluation.evaluation import Question
 
     models = models_below(data or default_data())
-    question = Question(kind, root, split, model, url, branch, protocol, limit, batch, models, work)
+    question = Question(kind, root, split, model, url, branch, protocol, limit, batch, models, work, registry)
     _tell(_evaluated(question), as_json, report)
 
 

@@ -35,7 +35,8 @@ def espeak() -> None:
 @pytest.fixture(autouse=True)
 def nobody_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No recordings, prompts and stamps but those that a test makes, whatever this machine has."""
-    monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path / "nobody"))
+    monkeypatch.delenv("SPEECHCLIP_HUMAN_SPEECH", raising=False)
+    monkeypatch.setattr("training.nano.people.DEFAULT_FOLDER", tmp_path / "nobody")
     monkeypatch.setattr("training.nano.prompts.TRANSCRIPT", tmp_path / "no-transcript.gz")
     monkeypatch.setattr("training.nano.stamps.STAMPS", tmp_path / "no-stamps")
 

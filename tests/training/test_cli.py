@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from models.errors import RegistryError
+from models.folder import save_model
 from tests.patience import WAIT_S
-from tests.tiny_model import save_tiny_model
+from tests.tiny_model import VOCABULARY, save_tiny_model, tiny_config, tiny_speechclip
 from tests.training.evaluation.spoken_words import write_manifest
 from training.cli import app
 
@@ -119,6 +121,44 @@ def test_where_nothing_can_be_written_is_told(here: Path, tmp_path: Path) -> Non
 
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
+
+
+def test_a_folder_of_work_that_cannot_be_written_is_told(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run(here, "--model", here / "model", "--work", tmp_path / "file" / "work")
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "cannot be written: Not a directory; --work names another folder" in result.stderr
+
+
+ENTRY = """[[models]]
+name = "acme/tiny"
+repository = "acme/tiny"
+file = "tiny.ckpt"
+branch = "hybrid"
+hubert = "tiny"
+clip = "tiny"
+trained_on = "manifest"
+embedding_size = 8
+hidden_size = 16
+layers = 2
+recall = { at = 10, percent = 81.5, source = "our own measurement" }
+"""
+
+
+def test_models_of_ones_own_are_published_too(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = tmp_path / "registry.toml"
+    registry.write_text(ENTRY)
+    config = tiny_config(branch="hybrid").model_copy(update={"name": "acme/tiny"})
+    save_model(tiny_speechclip(config), tmp_path / "model", VOCABULARY, "")
+    monkeypatch.setenv("SPEECHCLIP_REGISTRY", str(registry))
+    found = figures(here, "--model", tmp_path / "model")
+
+    assert found["published"]["percent"] == 81.5
+    registry.write_text("[[models]]")
+    with pytest.raises(RegistryError, match="is not valid"):
+        run(here, "--root", "nowhere")
 
 
 def test_nothing_heavy_is_imported_before_a_command_runs() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from models.config import Branch
+from models.published.registry import load_registry
 from training.datasets.dataset import Dataset
 from training.datasets.registry import open_dataset
 from training.evaluation.batches import Advance
@@ -28,7 +29,7 @@ class Question:
     """What is evaluated on what. model: a name or a folder; url: a running service in its place.
 
     limit: the first so many utterances only; batch: utterances at a time, else what is usual; models: where pulled
-    ones are; work: where vectors are kept.
+    ones are; work: where vectors are kept; registry: a file with published models beside those that are known.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Question:
     batch: int | None
     models: Path
     work: Path
+    registry: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def evaluate(question: Question, advance: Advance) -> Evaluation:
     """Raises `NotReady` (`DatasetError`, `EvaluationError`) and `models.errors.ModelError`."""
     if question.url is not None and (question.model is not None or question.semantics == "official"):
         raise EvaluationError("a service by --url has its own model, and its own way to make batches of queries")
+    registry = load_registry(question.registry and question.registry.expanduser())
     dataset = _first(open_dataset(question.kind, question.root, question.split), question.limit)
     asked = _asked(question)
     embedder, subwords = asked.embedder, asked.subwords
@@ -85,7 +88,7 @@ def evaluate(question: Question, advance: Advance) -> Evaluation:
         speech_and_images(embedded),
         speech_and_texts(embedded),
         None if subwords is None else keyword_rates(embedded, subwords),
-        published_row(embedder.name, question.kind, dataset.split, whole),
+        published_row(registry, embedder.name, question.kind, dataset.split, whole),
         asked.listen,
     )
 

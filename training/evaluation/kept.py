@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from training.evaluation.embedder import Batch, Embedder
+from training.evaluation.errors import EvaluationError
 
 VERSION = "1"  # of how files are read: another one, and all vectors are made anew
 _LABEL = re.compile(r"[^a-z0-9]+")
@@ -55,7 +56,14 @@ class Kept:
         return batch if shapes == ((files, self._dim), files, files, files) else None
 
     def put(self, key: str, batch: Batch) -> None:
-        """Whole, or not at all."""
+        """Whole, or not at all. Raises `EvaluationError` where it cannot be written."""
+        try:
+            self._put(key, batch)
+        except OSError as error:
+            reason = error.strerror or error
+            raise EvaluationError(f"{self.folder} cannot be written: {reason}; --work names another folder") from error
+
+    def _put(self, key: str, batch: Batch) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
         try:
@@ -70,7 +78,7 @@ class Kept:
                 )
             os.replace(name, self._path(key))
         except BaseException:
-            os.unlink(name)
+            Path(name).unlink(missing_ok=True)
             raise
 
     def _path(self, key: str) -> Path:

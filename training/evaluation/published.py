@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from models.published.registry import load_registry
+from models.published.registry import Registry
 
 VALIDATION = ("val", "dev")  # two names for the same split
 
@@ -24,9 +24,9 @@ class Published:
     comparable: bool
 
 
-def published_row(model: str, kind: str, split: str, whole: bool) -> Published | None:
+def published_row(registry: Registry, model: str, kind: str, split: str, whole: bool) -> Published | None:
     """None for a model that was not published with figures. whole: whether all of the split is evaluated."""
-    entry = load_registry().models.get(model)
+    entry = registry.models.get(model)
     if entry is None or entry.recall is None:
         return None
     same = kind == entry.trained_on.lower() and split in VALIDATION and whole

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.audio import decode
+from training.errors import NotReady
 
 HELD_OUT_SPEAKER = "yweweler"
 DEFAULT_FOLDER = Path(__file__).parents[3] / "shared" / "data" / "human-speech"
@@ -28,14 +29,23 @@ class Recording:
 
 
 def speech_folder() -> Path | None:
-    """The folder of recordings: SPEECHCLIP_HUMAN_SPEECH, or `shared/` beside the project; None where there is none."""
-    folder = Path(os.environ.get("SPEECHCLIP_HUMAN_SPEECH", DEFAULT_FOLDER))
-    return folder if folder.is_dir() else None
+    """The folder of recordings: SPEECHCLIP_HUMAN_SPEECH, or `shared/` beside the project; None where there is none.
+
+    Raises `NotReady` where the variable names no folder.
+    """
+    if not (named := os.environ.get("SPEECHCLIP_HUMAN_SPEECH")):
+        return DEFAULT_FOLDER if DEFAULT_FOLDER.is_dir() else None
+    if not Path(named).is_dir():
+        raise NotReady(f"SPEECHCLIP_HUMAN_SPEECH is {named}, which is no folder")
+    return Path(named)
 
 
 def recordings(folder: Path, name: str) -> Sequence[Recording]:
-    """All recordings of the set `digits` or `words`."""
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    """All recordings of the set `digits` or `words`. Raises `NotReady` where there is no such set."""
+    index = folder / f"{name}.csv"
+    if not index.is_file():
+        raise NotReady(f"{index} is missing: it lists recordings of people")
+    with index.open(encoding="utf-8", newline="") as file:
         return [Recording(row["word"].lower(), row["speaker"], folder / row["path"]) for row in csv.DictReader(file)]
 
 

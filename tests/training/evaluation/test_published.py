@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from models.published.registry import load_registry
 from training.evaluation.published import published_row
 
+REGISTRY = load_registry()
 FLICKR = "speechclip/parallel-large-flickr"
 
 
@@ -22,11 +24,11 @@ FLICKR = "speechclip/parallel-large-flickr"
 def test_it_is_comparable_on_all_of_the_validation_split_only(
     kind: str, split: str, whole: bool, comparable: bool
 ) -> None:
-    found = published_row(FLICKR, kind, split, whole)
+    found = published_row(REGISTRY, FLICKR, kind, split, whole)
 
     assert found is not None
     assert (found.name, found.at, found.percent, found.comparable) == (FLICKR, 10, 89.0, comparable)
 
 
 def test_a_model_of_ones_own_has_none() -> None:
-    assert published_row("nano", "flickr8k", "dev", True) is None
+    assert published_row(REGISTRY, "nano", "flickr8k", "dev", True) is None

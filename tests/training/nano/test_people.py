@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.fake_people import said, write_people
+from training.errors import NotReady
 from training.nano.people import HELD_OUT_SPEAKER, held_out_digits, recordings, speech_folder, training_digits
 
 
@@ -29,8 +30,16 @@ def test_the_folder_is_named_by_the_environment(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path))
     assert speech_folder() == tmp_path
 
-    monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", "")
     assert speech_folder() is None
+
+
+def test_a_name_that_is_wrong_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPEECHCLIP_HUMAN_SPEECH", str(tmp_path / "nowhere"))
+    with pytest.raises(NotReady, match=r"SPEECHCLIP_HUMAN_SPEECH is .*nowhere, which is no folder"):
+        speech_folder()
+    with pytest.raises(NotReady, match=r"digits\.csv is missing"):
+        training_digits(tmp_path)
 
 
 def test_of_the_real_recordings_every_speaker_is_on_one_side(human_speech: Path) -> None:
