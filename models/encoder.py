@@ -22,7 +22,7 @@ from models.hubert import Frames
 from models.lanes import lanes
 from models.listeners import InBatches, Listener, OneByOne
 from models.packed.tower import PackedTower
-from models.precision import KINDS, require
+from models.precision import KINDS, keep_exact, require
 from models.protocol import Memory, SpeechEmbeddings, Vectors
 from models.published.shelf import read_card
 from models.speechclip import SpeechClip
@@ -46,6 +46,7 @@ class SpeechClipEncoder:
         self.card = read_card(folder.path)
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         require(precision, self.device)
+        keep_exact(precision, self.device)
         self.precision: Precision = precision
         self.batched = self.device.type != "cpu"
         self.lanes = LANES_OF_A_GPU if self.batched else lanes()

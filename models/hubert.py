@@ -93,7 +93,8 @@ class AudioEncoder(nn.Module):
 
     def _transform(self, x: Tensor, valid: Tensor) -> list[Tensor]:
         encoder = self.hubert.encoder
-        x = self.hubert.feature_projection(x)
+        # Autocast projects to its own precision, in which a network without norms between its layers would then add up.
+        x = self.hubert.feature_projection(x).to(encoder.layer_norm.weight.dtype)
         mask = None
         if not bool(valid.all()):
             x = x.masked_fill(~valid[..., None], 0.0)

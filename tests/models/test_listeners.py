@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.listeners import InBatches, Listener, OneByOne, buckets
+from models.listeners import InBatches, Listener, OneByOne, buckets, pad
 from tests.tiny_model import Style, tiny_config, tiny_speechclip
 
 Noises = Callable[[Sequence[int]], list[NDArray[np.float32]]]
@@ -58,6 +58,20 @@ def test_batches_are_made_in_another_precision_where_that_is_wished(noises: Nois
 
     assert rough.dtype == torch.float32
     assert 0 < (exact - rough).abs().max() < 0.2 * exact.abs().max()
+
+
+@torch.inference_mode()
+def test_what_goes_from_layer_to_layer_stays_in_single_precision(style: Style, noises: Noises) -> None:
+    encoder = tiny_speechclip(tiny_config(style)).audio_encoder
+    padded, lengths = pad(noises([5_000, 16_000]))
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = encoder(padded, lengths)
+    exact = encoder(padded, lengths)
+
+    assert {hidden.dtype for hidden in rough.hidden_states} == {torch.float32}
+    for row, length in enumerate(exact.lengths.tolist()):
+        distance = (exact.features[row, :length] - rough.features[row, :length]).abs().max()
+        assert 0 < distance < 0.2 * exact.features.abs().max()
 
 
 def test_nothing_is_no_group(noises: Noises) -> None:
