@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.errors import ModelError
 from training.errors import NotReady
 from training.nano.average import average
 from training.nano.gallery import write_gallery
@@ -20,6 +18,7 @@ from training.nano.recipe import Recipe
 from training.nano.speech import make_corpus
 from training.nano.voices import missing_programs
 from training.nano.workshop import Workshop
+from training.told import told
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
@@ -96,7 +95,11 @@ def between(
 @app.command()
 def export(out: Path, card: Path, work: Work = DEFAULT_WORK) -> None:
     """Write the model folder OUT with the model card CARD."""
-    _workshop(work).export(out, card.read_text(encoding="utf-8"))
+    try:
+        text = card.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotReady(f"the model card {card} cannot be read: {getattr(error, 'strerror', error)}") from error
+    _workshop(work).export(out, text)
 
 
 @app.command()
@@ -117,10 +120,8 @@ def _workshop(work: Path) -> Workshop:
 
 
 def main() -> None:
-    try:
+    with told():
         app()
-    except (NotReady, ModelError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

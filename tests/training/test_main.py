@@ -59,6 +59,12 @@ def test_the_gallery_is_written(packages: Path, tmp_path: Path, monkeypatch: pyt
     assert len(json.loads((tmp_path / "demo" / "lexicon.json").read_text(encoding="utf-8"))) == 6
 
 
+def test_a_card_that_is_missing_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = run(monkeypatch, "export", tmp_path / "out", tmp_path / "card.md", "--work", tmp_path)
+
+    assert said == f"the model card {tmp_path / 'card.md'} cannot be read: No such file or directory"
+
+
 @pytest.mark.parametrize("arguments", [("again", "nobody", "out"), ("between", "nobody", "nano", "out")])
 def test_a_model_that_is_not_there_is_told(arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no model 'nobody'" in run(monkeypatch, *arguments)

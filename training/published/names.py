@@ -25,6 +25,7 @@ from training.nano.batches import SpokenCorpus
 from training.nano.corpora import heard
 from training.nano.drawings import TRAINING, cached_vendor
 from training.nano.lexicon import Lexicon, load_lexicon
+from training.told import told
 
 SHARD = 1_000  # samples in a tar file
 
@@ -131,4 +132,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with told():
+        typer.run(main)

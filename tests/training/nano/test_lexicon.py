@@ -134,6 +134,26 @@ def test_packages_are_fetched_once_and_leave_nothing_else_behind(npm: FakeNpm, t
     assert "noto-v1" in (tmp_path / "packages" / "noto-v1" / "package.json").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("npm error code E404\nnpm error 404 Not Found - GET http://here/\nnpm error more", "404 Not Found - GET http"),
+        ("npm ERR! errno -28\nnpm ERR! nospc ENOSPC: no space left on device", "nospc ENOSPC: no space left on device"),
+        ("", "it did not say why"),
+    ],
+)
+def test_npm_is_heard_when_it_fails(
+    said: str, reason: str, npm: FakeNpm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(command: list[str], **_: object) -> None:
+        raise subprocess.CalledProcessError(1, command, stderr=said)
+
+    monkeypatch.setattr(subprocess, "run", fail)
+    with pytest.raises(NotReady, match=f"npm could not fetch emojibase-data@17.0.0: {reason}"):
+        fetch_packages(tmp_path / "packages")
+    assert list((tmp_path / "packages").iterdir()) == []
+
+
 def test_without_npm_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
 

@@ -26,6 +26,7 @@ from training.published.recipe_file import load_recipe
 from training.published.samples import FromFiles, Samples, collate
 from training.published.start import find_start, new_model
 from training.published.vocabulary import vocabulary_of
+from training.told import told
 
 Load = Callable[[list[Draw]], Any]
 
@@ -92,4 +93,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with told():
+        typer.run(main)
