@@ -65,6 +65,8 @@ class ModelFolder:
             tensors = load_file(self.path / WEIGHTS)
         except SafetensorError as error:
             raise ModelFolderError(f"{self.path / WEIGHTS} is damaged: {error}") from error
+        except OSError as error:
+            raise _unreadable(self.path / WEIGHTS, error) from error
         if unsound := find_unsound(tensors):
             raise ModelFolderError(f"{self.path / WEIGHTS} is damaged: {unsound} has values that are no numbers")
         return tensors
@@ -83,8 +85,11 @@ def find_model(name_or_path: str, models: Path | None = None) -> ModelFolder:
     if missing := [file for file in FILES if not isfile(path / file)]:
         known = ", ".join(shipped_names())
         raise ModelFolderError(f"no model {name_or_path!r}: {', '.join(missing)} not found (shipped models: {known})")
-    config = _config(path / CONFIG)
-    return ModelFolder(path, config, _vocabulary(path / VOCABULARY, config), fingerprint(path))
+    try:
+        config = _config(path / CONFIG)
+        return ModelFolder(path, config, _vocabulary(path / VOCABULARY, config), fingerprint(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def save_model(model: SpeechClip, path: Path, vocabulary: Sequence[int], card: str, half: bool = False) -> None:
@@ -123,6 +128,10 @@ def _fill_mask(model: SpeechClip) -> None:
     """CLIP's texts see only what is before: the one part of the network that is in no file."""
     size = model.config.clip.text.context_length
     model.clip.attn_mask = torch.full((size, size), -torch.inf).triu_(1)
+
+
+def _unreadable(path: Path, error: OSError) -> ModelFolderError:
+    return ModelFolderError(f"{error.filename or path} cannot be read: {error.strerror or error}")
 
 
 def _config(path: Path) -> ModelConfig:

@@ -39,9 +39,9 @@ def read_archive(path: Path) -> Archive:
     try:
         with path.open("rb") as file:
             return _read_archive(file, path)
-    # A name may be of no known encoding, a version of the far future, a pickle's checksum wrong.
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}") from error
+    # A name may be of no known encoding, a version of the far future, a pickle's checksum wrong, a size too large.
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
+        raise CheckpointError(f"{path} cannot be read: {str(error) or 'it ends too early'}") from error
 
 
 def _read_archive(file: BinaryIO, path: Path) -> Archive:

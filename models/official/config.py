@@ -24,7 +24,8 @@ from models.errors import CheckpointError
 from models.official.file import OfficialFile
 from models.official.keys import CASCADED, CLIP, FULL_TABLE, HUBERT, REDUCED_TABLE
 
-_HEAD_WIDTH = 64  # of attention in every published HuBERT and CLIP
+_HEAD_WIDTH = 64  # of attention in every published HuBERT and CLIP, with this exception:
+_OTHER_HEADS: Mapping[int, int] = {1280: 16}  # of HuBERT X-Large, by its width
 _HUBERT_KERNELS, _HUBERT_STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
 _MODEL = "model_settings."
 _BRANCH = "model_settings.cascaded_branch"
@@ -104,7 +105,7 @@ def _audio(file: OfficialFile, heads: int | None) -> AudioConfig:
     return AudioConfig(
         hidden_size=size,
         layers=_count(file, HUBERT + "encoder.layers."),
-        heads=heads or size // _HEAD_WIDTH,
+        heads=heads or _OTHER_HEADS.get(size, size // _HEAD_WIDTH),
         ffn_size=_shape(file, HUBERT + "encoder.layers.0.fc1.weight", 2)[0],
         conv_dim=tuple(shape[0] for shape in shapes),
         conv_kernel=kernels,
@@ -116,8 +117,15 @@ def _audio(file: OfficialFile, heads: int | None) -> AudioConfig:
         position_groups=size // group_size,
         # HuBERT large normalises by itself; some models of the second paper were trained on normalised audio.
         normalize_waveform=large or bool(file.setting("data.dataset.normalize_waveform")),
-        normalize_hidden_states=bool(file.setting("audio_encoder.normalize_hiddenstates")),
+        normalize_hidden_states=_normalizes_hidden_states(file),
     )
+
+
+def _normalizes_hidden_states(file: OfficialFile) -> bool:
+    if not file.setting("audio_encoder.normalize_hiddenstates"):
+        return False
+    _require(file, "audio_encoder.normalize_type", "s3prl")  # the only one of theirs that is a layer norm
+    return True
 
 
 def _parallel(file: OfficialFile) -> ParallelConfig:

@@ -67,8 +67,11 @@ def fingerprint(path: Path) -> str:
 
 
 def read_card(path: Path) -> str:
-    """The model card of a model folder, in Markdown; empty where it has none."""
-    return (path / CARD).read_text("utf-8", errors="replace") if isfile(path / CARD) else ""
+    """The model card of a model folder, in Markdown; empty where it has none that can be read."""
+    try:
+        return (path / CARD).read_text("utf-8", errors="replace") if isfile(path / CARD) else ""
+    except OSError:
+        return ""
 
 
 def shipped_names() -> list[str]:

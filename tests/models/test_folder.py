@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from models.errors import ModelFolderError
 from models.folder import find_model, save_model
 from models.published.shelf import fingerprint
+from tests.models.forbidden import forbid
 from tests.tiny_model import CARD, VOCABULARY, Style, save_tiny_model, tiny_config, tiny_speechclip
 
 
@@ -104,6 +105,22 @@ def test_a_missing_file_is_named(folder: Path, file: str) -> None:
 
     with pytest.raises(ModelFolderError, match=f"{file} not found"):
         find_model(str(folder))
+
+
+@pytest.mark.parametrize("file", ["config.json", "vocabulary.json", "model.safetensors"])
+def test_a_file_that_may_not_be_read_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    forbid(folder / file, monkeypatch)
+
+    with pytest.raises(ModelFolderError, match=f"{file} cannot be read: Permission denied$"):
+        find_model(str(folder))
+
+
+def test_weights_that_went_away_meanwhile_are_named(folder: Path) -> None:
+    found = find_model(str(folder))
+    (folder / "model.safetensors").unlink()
+
+    with pytest.raises(ModelFolderError, match=r"model\.safetensors cannot be read"):
+        found.load()
 
 
 @pytest.mark.parametrize("name", ["", "no-such-model", "../tiny", "a\0b", "/", "x" * 5_000])

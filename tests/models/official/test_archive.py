@@ -172,6 +172,16 @@ def test_sizes_that_lie_are_refused(path: Path) -> None:
         assert "is not where its directory says" in refusal(spoil(path, enlarge))
 
 
+def test_a_pickle_that_would_go_beyond_the_file_is_refused(path: Path) -> None:
+    write_zip(path, ("a/data.pkl", b"."))
+
+    def enlarge(data: bytearray) -> None:
+        at = directory_field(data, b"a/data.pkl", 20)
+        data[at : at + 8] = b"\xff\xff\x00\x00" * 2
+
+    assert "it ends too early" in refusal(spoil(path, enlarge))
+
+
 def test_members_in_the_same_place_are_refused(path: Path) -> None:
     write_zip(path, ("a/data.pkl", b"."), ("a/data/0", b"1234"), ("a/data/1", b"1234"))
 

@@ -214,6 +214,30 @@ def test_settings_beside_the_model_are_refused_too(
         read(in_memory(file.tensors, {**file.settings, name: value}))
 
 
+def test_hidden_states_are_normalised_as_the_authors_do_by_default_or_not_at_all(
+    files: dict[str, OfficialFile],
+) -> None:
+    def with_settings(**settings: object) -> OfficialFile:
+        encoder = {"feat_select_idx": "weighted_sum", **settings}
+        return in_memory(file.tensors, {**file.settings, "audio_encoder": encoder})
+
+    file = files["parallel"]
+    assert read(with_settings(normalize_hiddenstates=True)).audio.normalize_hidden_states
+    assert read(with_settings(normalize_hiddenstates=True, normalize_type="s3prl")).audio.normalize_hidden_states
+    assert not read(with_settings(normalize_hiddenstates=False, normalize_type="method1")).audio.normalize_hidden_states
+    for other in ("method1", "method2", None):
+        with pytest.raises(CheckpointError, match=r"audio_encoder\.normalize_type is .*only 's3prl' is supported"):
+            read(with_settings(normalize_hiddenstates=True, normalize_type=other))
+
+
+@pytest.mark.parametrize(("width", "heads"), [(768, 12), (1024, 16), (1280, 16)])
+def test_every_published_hubert_has_its_own_heads(files: dict[str, OfficialFile], width: int, heads: int) -> None:
+    file = files["parallel"]
+    wide = {"audio_encoder.encoder.encoder.pos_conv.0.weight_v": torch.empty(width, width // 16, 128, device="meta")}
+
+    assert read_config(in_memory({**file.tensors, **wide}, file.settings), "wide").audio.heads == heads
+
+
 def test_heads_that_nothing_tells_must_fit(files: dict[str, OfficialFile]) -> None:
     with pytest.raises(CheckpointError, match="describes no possible model"):
         read_config(files["parallel"], "tiny")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.published.shelf import FILES, find_pulled, find_shipped, pulled, shipped
+from tests.models.forbidden import forbid
 
 NAME = "somebody/tiny"
 
@@ -58,6 +59,18 @@ def test_a_damaged_model_is_listed_without_its_configuration(models: Path) -> No
     (models / NAME / "config.json").write_bytes(b"{")
 
     assert [one.config for one in pulled(models)] == [None]
+
+
+@pytest.mark.parametrize(("file", "known"), [("README.md", True), ("config.json", False)])
+def test_a_file_that_may_not_be_read_spoils_no_list(
+    models: Path, monkeypatch: pytest.MonkeyPatch, file: str, known: bool
+) -> None:
+    shutil.copytree(models / NAME, models / "somebody" / "other")
+    forbid(models / NAME / file, monkeypatch)
+    other, spoilt = pulled(models)
+
+    assert (other.name, other.config is not None, other.card != "") == ("somebody/other", True, True)
+    assert (spoilt.name, spoilt.config is not None, spoilt.card != "") == (NAME, known, not known)
 
 
 def test_a_pull_in_the_making_is_no_model(models: Path) -> None:
