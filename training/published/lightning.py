@@ -8,7 +8,7 @@ compat.prepare()
 
 from lightning.fabric.utilities.warnings import PossibleUserWarning  # noqa: E402
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer  # noqa: E402  as said above
-from lightning.pytorch.callbacks import ModelCheckpoint  # noqa: E402
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar  # noqa: E402
 from lightning.pytorch.loggers import TensorBoardLogger  # noqa: E402
 from lightning.pytorch.utilities.exceptions import SIGTERMException  # noqa: E402
 
@@ -18,6 +18,7 @@ __all__ = [
     "LightningModule",
     "ModelCheckpoint",
     "PossibleUserWarning",
+    "RichProgressBar",
     "SIGTERMException",
     "TensorBoardLogger",
     "Trainer",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import warnings
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from models.clip import Tokenizer
 from models.folder import ModelFolder, save_model
 from models.new_folder import new_folder
+from training.published.bar import Bar
 from training.published.card import card
 from training.published.checkpoints import CHECKPOINTS, LAST, ModelCheckpoint, best_ones, to_go_on_from
 from training.published.data import Batches, Splits, require_some
@@ -58,6 +60,7 @@ def train(training: Training, tell: Tell, progress: bool = True, callbacks: tupl
     """
     recipe, out = training.recipe, training.out
     require_machine(recipe)
+    _require_unfinished(out, recipe)
     splits = Splits.open(training.kind, training.root, recipe)
     start = find_start(recipe.start, training.models)
     vocabulary = vocabulary_of(recipe, start, splits.training)
@@ -129,15 +132,24 @@ def require_machine(recipe: Recipe) -> None:
         raise TrainingError(f"devices={recipe.devices}, but there are {torch.cuda.device_count()}")
 
 
-def _claim(out: Path, recipe: Recipe) -> None:
-    """The folder is of this recipe from now on. Raises `TrainingError` where it is another's, or done."""
+def _require_unfinished(out: Path, recipe: Recipe) -> None:
+    """Raises `TrainingError` where the folder is another recipe's, or done."""
     path = out / RECIPE
     try:
         if (out / MODEL).exists():
             raise TrainingError(f"{out / MODEL} is there already: this training is done")
+        if path.is_file() and (other := differences(_recorded(path), recipe)):
+            raise TrainingError(f"{out} is the training of another recipe: {', '.join(other)} differ")
+    except OSError as error:
+        raise TrainingError(f"{out} cannot be read: {error.strerror or error}") from error
+
+
+def _claim(out: Path, recipe: Recipe) -> None:
+    """The folder is of this recipe from now on. Raises `TrainingError` where it is another's, or done."""
+    _require_unfinished(out, recipe)
+    path = out / RECIPE
+    try:
         if path.is_file():
-            if other := differences(_recorded(path), recipe):
-                raise TrainingError(f"{out} is the training of another recipe: {', '.join(other)} differ")
             return
         out.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
@@ -179,6 +191,7 @@ class _ToTheEnd(Callback):
 
 def _trainer(training: Training, an_epoch: int, callbacks: list[Callback], progress: bool) -> Trainer:
     recipe, on_gpu = training.recipe, torch.cuda.is_available()
+    bars = [Bar(recipe.optimiser.steps, math.ceil(an_epoch / recipe.data.accumulate))] if progress else []
     return Trainer(
         accelerator="cuda" if on_gpu else "cpu",
         devices=recipe.devices,
@@ -193,7 +206,7 @@ def _trainer(training: Training, an_epoch: int, callbacks: list[Callback], progr
         use_distributed_sampler=False,
         log_every_n_steps=min(_LOG_EVERY, an_epoch),
         logger=TensorBoardLogger(training.out, name="tensorboard", version=""),
-        callbacks=[_ToTheEnd(), *callbacks],
+        callbacks=[_ToTheEnd(), *bars, *callbacks],
         enable_progress_bar=progress,
         enable_model_summary=False,
     )

@@ -45,6 +45,7 @@ def test_a_recipe_becomes_a_model(here: Path) -> None:
     result = run(here, "parallel-base-flickr", *small(here))
 
     assert result.exit_code == 0, result.stderr
+    assert "Epoch 1 of 1" in result.stdout
     assert result.stdout.splitlines()[-1] == f"The model is {here / 'out' / 'model'}."
     assert find_model(str(here / "out" / "model")).config.name == "parallel-base-flickr"
 

@@ -245,7 +245,7 @@ def test_a_folder_is_of_one_training(corpus: Path, start: Path, tmp_path: Path) 
     out = tmp_path / "out"
     run(training(corpus, start, out, optimiser__steps=3))
     with pytest.raises(TrainingError, match="this training is done"):
-        run(training(corpus, start, out, optimiser__steps=3))
+        run(training(tmp_path / "gone", start, out, optimiser__steps=3))
     (out / "model").rename(tmp_path / "moved")
     with pytest.raises(TrainingError, match=r"another recipe: optimiser.steps, seed differ"):
         run(training(corpus, start, out, optimiser__steps=4, seed=1))

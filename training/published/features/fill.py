@@ -59,6 +59,8 @@ def fill(survey: Survey, folder: Path, progress: bool) -> tuple[Records, Records
 
 
 def _add(records: Records, sources: Mapping[str, Source], make: Make, bars: Progress, name: str) -> None:
+    if not sources:
+        return
     missing = iter([key for key in sources if key not in records])
     bar: Any = bars.add_task(name, total=len(sources), completed=sum(key in records for key in sources))
     while keys := list(islice(missing, _AT_ONCE)):

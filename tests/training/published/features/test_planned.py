@@ -67,6 +67,18 @@ def test_what_is_there_is_not_made_again(model: SpeechClip, corpus: Path) -> Non
     assert made(again)[1] == []
 
 
+def test_there_is_a_bar_for_what_is_to_be_made_alone(
+    model: SpeechClip, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(planned(model, corpus))
+    (corpus / "train-3.wav").write_bytes(encode(tone(0.5, 16_000, 90), 16_000, "wav-16"))
+    planned(model, corpus).carry_out(lambda line: None, progress=True)
+    shown = capsys.readouterr().out
+
+    assert "speech" in shown
+    assert "images" not in shown
+
+
 def test_a_file_that_has_changed_is_heard_again_and_no_other(model: SpeechClip, corpus: Path) -> None:
     made(planned(model, corpus))
     (corpus / "train-3.wav").write_bytes(encode(tone(0.5, 16_000, 90), 16_000, "wav-16"))
