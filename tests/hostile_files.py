@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -123,7 +124,12 @@ def tiny_frames() -> bytes:
     return b"\xff\xf1\x50\x80\x01\x1f\xfc\x00" * (1 << 17)
 
 
-BOMBS = {
+def countless(name: bytes) -> bytes:
+    """The name of a table again and again: each would be looked at."""
+    return b"RIFF\0\0\0\0WAVE" + name * (10 << 18)
+
+
+BOMBS: Mapping[str, Callable[[], bytes]] = {
     "mp4 fragment": endless_fragment,
     "mp4 chunk": endless_chunk,
     "wav tag": huge_tag,
@@ -131,4 +137,7 @@ BOMBS = {
     "opus in zlib": lambda: inflating(b"A_OPUS", OPUS_HEAD),
     "small packets": many_small_packets,
     "tiny frames": tiny_frames,
+    "wav tags": lambda: countless(b"LIST"),
+    "mp4 fragments": lambda: countless(b"trun"),
+    "lists of tracks": lambda: countless(bytes.fromhex("1654ae6b")),
 }
