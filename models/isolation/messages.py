@@ -28,7 +28,7 @@ REFUSALS: Mapping[str, type[Exception]] = {
     if isinstance(kind, type) and issubclass(kind, errors.AudioError | errors.ImageError)
 }
 
-NONSENSE = (ValueError, TypeError, KeyError, RecursionError)
+NONSENSE = (ValueError, TypeError, LookupError, OverflowError, RecursionError)
 """What reading an answer raises that no decoder has given."""
 
 Answer = tuple[bytes, bytes]
