@@ -17,14 +17,18 @@ from typing import NoReturn
 
 import torch
 
+from models.errors import ModelError
+
 TORCHAUDIO_EXTENSION = "torchaudio._extension"
 
 
 def prepare() -> list[str]:
     """Import torchvision and torchaudio, mending them where that fails; the names of those mended by this call.
 
-    Does nothing to a package that imports as it is, or is not installed. Safe to call any number of times.
+    Does nothing to a package that imports as it is, or is not installed. Safe to call any number of times. Raises
+    `ModelError` where the environment keeps transformers from being imported.
     """
+    _require_endpoint()
     mends: dict[str, Callable[[], object]] = {
         "torchvision": _torchvision_operators,
         "torchaudio": _replace_torchaudio_extension,
@@ -33,6 +37,14 @@ def prepare() -> list[str]:
     for name in broken:
         mends[name]()
     return broken
+
+
+def _require_endpoint() -> None:
+    """transformers import huggingface_hub, which takes the address of its hub apart as it is imported."""
+    try:
+        import_module("huggingface_hub.file_download")
+    except ValueError as error:
+        raise ModelError(f"HF_ENDPOINT is not the address of a hub: {error}") from error
 
 
 def _imports(package: str) -> bool:

@@ -89,3 +89,14 @@ def test_torchvision_is_given_the_operators_that_it_misses(tmp_path: Path) -> No
     fake_package(tmp_path, "torchaudio", "")
     fake_package(tmp_path, "torchvision", "", head)
     assert run(PREPARE + "import torchvision; print(mended)", tmp_path) == "['torchvision']"
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "http://hub:port"])
+def test_an_address_of_the_hub_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    code = (
+        "from models.errors import ModelError\n"
+        "try:\n    import models.hubert\n"
+        "except ModelError as error:\n    print(error)\n"
+    )
+    assert run(code).startswith("HF_ENDPOINT is not the address of a hub: ")
