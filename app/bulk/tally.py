@@ -9,11 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from app.bulk.errors import SourceError
 from app.bulk.items import Bad, printable
 from index.durable import files
 
 KEPT = 100
 """Failures that are kept in memory; the report has them all."""
+FIRST_LINE = 1 << 16
+"""Characters: more than a line of a report has."""
 
 
 class Tally:
@@ -31,6 +34,7 @@ class Tally:
         self._counting = threading.Lock()
         self._file: IO[str] | None = None
         with self._storage():
+            _require_report(report)
             report.unlink(missing_ok=True)
 
     @property
@@ -82,3 +86,18 @@ class Tally:
 
     def _storage(self) -> AbstractContextManager[None]:
         return files.storage(f"the report {self.path} cannot be written")
+
+
+def _require_report(path: Path) -> None:
+    """Raises `SourceError` for a file that is there and is not a report: it may be the source itself."""
+    if not path.exists():
+        return
+    try:
+        if path.is_file():
+            with path.open(encoding="utf-8") as file:
+                first = file.readline(FIRST_LINE)
+            if not first or json.loads(first).keys() == {"source", "reason"}:
+                return
+    except (ValueError, AttributeError):
+        pass
+    raise SourceError(f"{path} is there and is no report: name another file with --report")

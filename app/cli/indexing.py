@@ -11,18 +11,20 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from app.bulk import local
 from app.bulk.decoding import give_memory_back
 from app.bulk.embedding import BATCH, VECTOR_BATCH, Embedded
-from app.bulk.items import Found, Item
+from app.bulk.items import Bad, Found, Item
 from app.bulk.rows import MEDIA
 from app.bulk.selection import select
 from app.bulk.sources import Sources, find, nothing_found
 from app.bulk.tally import Tally
 from app.chosen import chosen_model
-from app.cli.errors import CommandError
+from app.cli.errors import CommandError, sentence
 from app.cli.indexing_bar import indexing_bar
 from app.cli.local import load_model, open_store
 from app.cli.plain import plain
@@ -31,8 +33,9 @@ from app.cli.terminal import print_json
 from app.demo import is_default
 from app.settings import Settings
 from index.backend import Collection
-from index.errors import CollectionNotFound
+from index.errors import CollectionNotFound, InvalidRecord
 from index.manifest import Kind
+from index.records import Record
 from models.protocol import Encoder
 
 Engine = Literal["local", "ray"]
@@ -121,6 +124,9 @@ def _kind(sources: Sources, wish: Wish, collection: Collection | None) -> Kind:
 def _root(collection: Collection | None, kind: Kind, sources: Sources, wanted: Path | None) -> Path | None:
     """The folder that ids and uris are relative to; an existing collection has one already, or none."""
     root = sources.root if wanted is None else wanted.resolve()
+    if collection is None and wanted is None and root in (Path("/"), _home()):
+        # Whoever may write items could read all that is below it.
+        raise CommandError(f"these files have nothing nearer in common than {root}: name a folder with --media-root")
     if collection is not None:
         if wanted is not None and collection.media_root != root:
             raise CommandError(f"collection {collection.name!r} has its files below {_told(collection.media_root)}")
@@ -130,6 +136,13 @@ def _root(collection: Collection | None, kind: Kind, sources: Sources, wanted: P
         whose = "the collection" if collection is None else f"collection {collection.name!r}"
         raise CommandError(f"{whose} has its files below {_told(root)}, and {needed} is not there")
     return root
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home().resolve()
+    except (OSError, RuntimeError):
+        return None
 
 
 def _told(root: Path | None) -> str:
@@ -162,13 +175,26 @@ def _add(
     """Make batch after batch durable. Whether somebody stopped it before the end."""
     with stoppable() as stop, indexing_bar(collection.name, tally, sources.size), engine as batches:
         for batch in batches:
-            collection.add(batch.records, batch.vectors)
-            tally.add(len(batch.records), batch.weight)
-            for bad in batch.bad:
+            refused = _stored(collection, batch.records, batch.vectors)
+            tally.add(len(batch.records) - len(refused), batch.weight)
+            for bad in [*batch.bad, *refused]:
                 tally.fail(bad)
             if stop.is_set():
                 return True
     return False
+
+
+def _stored(collection: Collection, records: Sequence[Record], vectors: NDArray[np.float32]) -> list[Bad]:
+    """What the store refuses even by itself: each has rules of its own."""
+    try:
+        collection.add(records, vectors)
+    except InvalidRecord as error:
+        if len(records) == 1:
+            return [Bad(records[0].id, sentence(error))]
+        middle = len(records) // 2
+        first = _stored(collection, records[:middle], vectors[:middle])
+        return [*first, *_stored(collection, records[middle:], vectors[middle:])]
+    return []
 
 
 def _print(name: str, kind: Kind, tally: Tally, count: int, seconds: float, stopped: bool, as_json: bool) -> None:

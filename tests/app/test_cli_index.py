@@ -216,3 +216,39 @@ def test_what_does_not_go_into_a_collection(speechclip: Speechclip, photos: Path
 
     speechclip.encoder = FakeEncoder(8)
     assert "made by model" in speechclip.refused("index", "words", texts(tmp_path, "dog"))
+
+
+def test_what_the_store_refuses_is_told_and_the_others_are_there(speechclip: Speechclip, photos: Path) -> None:
+    (photos / "media:holiday.png").write_bytes(drawn("dog"))
+
+    report = speechclip.json("index", "pets", photos, status=1)
+
+    assert (report["added"], report["failed"]) == (5, 1)
+    (refused,) = report["skipped"]
+    assert refused["source"] == "media:holiday.png"
+    assert "lacks" in refused["reason"]
+    assert "media:holiday.png" not in ids(speechclip, "pets")
+
+
+def test_a_report_takes_the_place_of_none_but_a_report(speechclip: Speechclip, tmp_path: Path) -> None:
+    path = texts(tmp_path, "dog\n" + "x" * 1001 + "\n")
+    report = tmp_path / "report.jsonl"
+    for _ in range(2):
+        speechclip.json("index", "words", path, "--report", report, status=1)
+    assert len(report.read_text().splitlines()) == 1
+
+    for precious in (path, tmp_path):
+        assert "is no report" in speechclip.refused("index", "words", path, "--report", precious)
+    assert path.read_text().startswith("dog")
+
+
+def test_a_home_folder_is_no_folder_of_media_unless_it_is_named(
+    speechclip: Speechclip, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "dog.png").write_bytes(drawn("dog"))
+    monkeypatch.setattr(indexing, "_home", lambda: tmp_path)
+
+    assert "--media-root" in speechclip.refused("index", "pets", photos, other)
+    assert speechclip.json("index", "pets", photos, other, "--media-root", tmp_path)["added"] == 6
