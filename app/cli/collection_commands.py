@@ -141,7 +141,7 @@ def build_collection(
     memory: Memory = None,
     data: Data = None,
 ) -> None:
-    """Build the index of a large collection, which searches without comparing every vector. The old one serves on.
+    """Build the index of a large collection, which searches without comparing every vector.
 
     It is tuned until it finds what is asked for, or refused. It is built again by itself when much has changed.
     """

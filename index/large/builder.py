@@ -109,7 +109,8 @@ class Builder:
                 raise BuildFailed("the build was cancelled")
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "index.large.building", order],
+                    # -P: the files of the folder that it is started in are no modules of it.
+                    [sys.executable, "-P", "-m", "index.large.building", order],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=complaints,

@@ -88,7 +88,7 @@ def test_the_report_has_all_failures_and_memory_a_few(collection: Collection, ta
 
 def test_a_run_without_failures_has_no_report(tmp_path: Path) -> None:
     path = tmp_path / "report.jsonl"
-    path.write_text("of the last run")
+    path.write_text('{"source": "list:1", "reason": "of the last run"}\n')
     with Tally(path) as tally:
         tally.add(1, 1.0)
 
